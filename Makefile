@@ -1,0 +1,42 @@
+# One command to run it, one to test it; both make their own environment first.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+MANAGE := DEBUG=1 $(BIN)/python manage.py
+
+.PHONY: run test lint format wheel clean
+
+run: $(INSTALLED)  ## migrate both databases, load the demo course, serve learner page and admin
+	$(MANAGE) migrate --verbosity 0
+	$(MANAGE) migrate --verbosity 0 --database student_module_history
+	$(MANAGE) load_demo --site http://127.0.0.1:$(PORT)
+	$(MANAGE) runserver 127.0.0.1:$(PORT)
+
+test: $(INSTALLED)  ## the suite on SQLite and on every server that answers, with coverage
+	$(BIN)/python -m tests $(TEST_ARGUMENTS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(INSTALLED)
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf $(VENV) var build dist *.egg-info .coverage* .mypy_cache .ruff_cache
+
+# mysqlclient is compiled here; without MariaDB's headers everything but the tests on MariaDB works.
+$(INSTALLED): setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[mysql]' \
+		|| echo 'mysqlclient was not installed: the tests will not run on MariaDB (Debian: apt-get install libmariadb-dev pkg-config)'
+	touch $(INSTALLED)

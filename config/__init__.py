@@ -1,0 +1,1 @@
+"""The development and demo project. Not shipped."""

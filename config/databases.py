@@ -1,0 +1,36 @@
+"""Database aliases from URLs, with the options each engine needs to host learners' state."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+SQLITE = "django.db.backends.sqlite3"
+MYSQL = "django.db.backends.mysql"
+
+# WAL lets readers go on while one process writes. IMMEDIATE takes the write lock when a transaction
+# begins, where waiting is safe, instead of at its first write, where SQLite can only refuse.
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+}
+# Strict mode refuses what does not fit; without it MySQL stores a shortened key.
+MYSQL_OPTIONS = {
+    "charset": "utf8mb4",
+    "isolation_level": "read committed",
+    "init_command": "SET sql_mode='STRICT_TRANS_TABLES'",
+}
+ENGINE_OPTIONS: dict[str, dict[str, Any]] = {SQLITE: SQLITE_OPTIONS, MYSQL: MYSQL_OPTIONS}
+
+
+def database(env: environ.Env, variable: str, default_file: Path) -> dict[str, Any]:
+    """Return the settings of the alias whose URL is in ``variable``; without one, an SQLite file."""
+    settings: dict[str, Any] = env.db_url(variable, default=f"sqlite:///{default_file}")
+    settings["OPTIONS"] = ENGINE_OPTIONS.get(settings["ENGINE"], {}) | settings.get("OPTIONS", {})
+    if settings["ENGINE"] == SQLITE:
+        file = Path(settings["NAME"])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # A test database in memory cannot be seen from a second connection; a file can.
+        settings["TEST"] = {"NAME": str(file.with_name(f"test_{file.name}"))}
+    return settings

@@ -1,0 +1,99 @@
+"""A multiple-choice problem with a limited number of attempts and a score."""
+
+from typing import Any
+
+from django.template.loader import render_to_string
+from web_fragments.fragment import Fragment
+from xblock.core import XBlock
+from xblock.exceptions import JsonHandlerError
+from xblock.fields import Integer, List, Scope, String
+
+from demo.blocks.payload import chosen
+
+
+class ProblemBlock(XBlock):
+    """One question, one right choice. It is over when that is found or the attempts are used up."""
+
+    has_score = True
+
+    display_name = String(scope=Scope.settings, default="Problem")
+    max_attempts = Integer(scope=Scope.settings, default=2)
+    weight = Integer(scope=Scope.settings, default=1)
+    question = String(scope=Scope.content, default="")
+    choices = List(scope=Scope.content, help='[{"id": ..., "text": ...}, ...]')
+    solution = String(scope=Scope.content, help="the id of the right choice")
+    explanation = String(scope=Scope.content, default="")
+
+    answer = String(scope=Scope.user_state, default=None, help="the id of the last choice submitted")
+    attempts = Integer(scope=Scope.user_state, default=0)
+    earned = Integer(scope=Scope.user_state, default=0)
+
+    def student_view(self, context: Any = None) -> Fragment:
+        """Show the question with the learner's last answer and how it stands."""
+        values = {"block": self, "standing": self.standing(), "html_id": self.scope_ids.usage_id.block_id}
+        fragment = Fragment(render_to_string("demo/blocks/problem.html", values))
+        fragment.add_javascript_url(self.runtime.resource_url("demo/blocks/problem.js"))
+        fragment.initialize_js("ProblemBlock")
+        return fragment
+
+    @XBlock.json_handler
+    def submit(self, payload: Any, suffix: str = "") -> dict[str, Any]:
+        """Mark one attempt; answer 409 when the problem is over, 400 to what is not a choice."""
+        choice = chosen(payload, {option["id"] for option in self.choices})
+        if self.is_over:
+            raise JsonHandlerError(409, "This problem is closed: your answer can no longer change.")
+        self.answer = choice
+        self.attempts += 1
+        self.earned = self.weight if choice == self.solution else 0
+        # The answer is stored before its grade, so that no grade is ever without the answer it is for.
+        self.save()
+        self.runtime.publish(self, "grade", {"value": self.earned, "max_value": self.weight})
+        return self.standing()
+
+    def max_score(self) -> int:
+        """Return the most that this problem can earn."""
+        return int(self.weight)
+
+    @property
+    def is_correct(self) -> bool:
+        """Whether the last answer is the right one."""
+        return self.answer is not None and self.answer == self.solution
+
+    @property
+    def attempts_left(self) -> int:
+        """How many attempts remain, never below zero."""
+        return max(0, int(self.max_attempts - self.attempts))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further attempt is taken."""
+        return self.is_correct or not self.attempts_left
+
+    def standing(self) -> dict[str, Any]:
+        """Return all that a learner may know now; the explanation only once the problem is over."""
+        return {
+            "answer": self.answer,
+            "earned": self.earned,
+            "possible": self.weight,
+            "correct": self.is_correct,
+            "over": self.is_over,
+            "verdict": self._verdict(),
+            "attempts": self._attempts_in_words(),
+            "explanation": self.explanation if self.is_over else "",
+        }
+
+    def _verdict(self) -> str:
+        if not self.attempts:
+            return ""
+        if self.is_correct:
+            return "Correct."
+        if self.is_over:
+            return f"Not correct. The answer is: {self._text_of(self.solution)}"
+        return "Not correct. Have another look and try again."
+
+    def _attempts_in_words(self) -> str:
+        noun = "attempt" if self.max_attempts == 1 else "attempts"
+        return f"{self.attempts} of {self.max_attempts} {noun} used"
+
+    def _text_of(self, choice: str) -> str:
+        return next((str(option["text"]) for option in self.choices if option["id"] == choice), choice)

@@ -1,0 +1,82 @@
+"""``manage.py load_demo``: a class of learners and their work on the sample course."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from demo.classwork import Learner
+from demo.people import Person, people
+from history.api import change_context
+
+PASSWORD = "demo"  # noqa: S105 - published on purpose; the command refuses to run outside DEBUG
+STAFF = "staff"
+NEWCOMER = Person("Noa", "Rivera", "newcomer")
+SITE = "http://127.0.0.1:8000"
+
+
+def positive(text: str) -> int:
+    """Read a whole number above zero."""
+    if not text.isdecimal() or not int(text):
+        raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)
+
+
+class Command(BaseCommand):
+    """Safe to repeat: people and work that are there already stay as they are."""
+
+    help = "Creates a staff account, a newcomer, and a class of learners with their work on the sample course."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the class's size and the seed that decides who answers what."""
+        parser.add_argument("--learners", type=positive, default=30, help="how many (default: 30)")
+        parser.add_argument("--seed", type=int, default=2026, help="another seed, other answers")
+        parser.add_argument("--site", default=SITE, help="the address to print (default: %(default)s)")
+
+    def handle(self, *args: Any, learners: int, seed: int, site: str, verbosity: int, **options: Any) -> None:
+        """Create the accounts, let every learner work, and say where to look."""
+        if not settings.DEBUG:
+            raise CommandError("Demo accounts have a known password. Set DEBUG=1 on a machine of your own.")
+        password = make_password(PASSWORD)
+        _staff_account(password)
+        _account(NEWCOMER, password)
+        for person in tqdm(
+            people(learners), total=learners, desc="Learners at work", unit="learner", disable=not verbosity
+        ):
+            user = _account(person, password)
+            with change_context(actor=user, reason="load_demo"):
+                Learner(user, seed).work()
+        if verbosity:
+            self.stdout.write(_where_to_look(site, next(people(1))))
+
+
+def _staff_account(password: str) -> None:
+    User.objects.get_or_create(
+        username=STAFF,
+        defaults={
+            "password": password,
+            "first_name": "Robin",
+            "last_name": "Teacher",
+            "is_staff": True,
+            "is_superuser": True,
+        },
+    )
+
+
+def _account(person: Person, password: str) -> User:
+    user, _ = User.objects.get_or_create(
+        username=person.username,
+        defaults={"password": password, "first_name": person.given, "last_name": person.family},
+    )
+    return user
+
+
+def _where_to_look(site: str, first: Person) -> str:
+    return f"""
+Learner page  {site}/        as {NEWCOMER.username}, who has done nothing yet, or {first.username}, who has
+Admin         {site}/admin/  as {STAFF}
+Password      {PASSWORD}, for all of them"""

@@ -1,0 +1,13 @@
+"""Addresses of the demo host. Page scripts and blocks ask the server for them and build none."""
+
+from django.urls import path
+
+from demo import views
+
+urlpatterns = [
+    path("", views.courseware, name="courseware"),
+    path("conformance/<slug:suite>/", views.conformance, name="conformance"),
+    path("handlers/<str:usage_key>/<str:name>/", views.handler, name="handler"),
+    path("handlers/<str:usage_key>/<str:name>/<path:suffix>", views.handler, name="handler"),
+    path("resources/<str:family>/<str:block_type>/<path:uri>", views.resource, name="resource"),
+]

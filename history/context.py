@@ -1,0 +1,69 @@
+"""Who changes learners' state, why, and in which request; copied onto every entry written meanwhile."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+from history.exceptions import UnusableContext
+from history.models import MAX_REASON_LENGTH, MAX_REQUEST_ID_LENGTH
+
+Actor = Any
+"""A user, a user's id, None, or a function without arguments that returns one of them when an entry is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is known of the change being made."""
+
+    actor: Actor = None
+    reason: str = ""
+    request_id: str = ""
+
+    @property
+    def actor_id(self) -> int | None:
+        """The id of whoever makes the change, None where nobody said or the user is anonymous."""
+        actor = self.actor() if isinstance(self.actor, Callable) else self.actor  # type: ignore[arg-type]
+        learner_id: int | None = getattr(actor, "pk", actor)
+        return learner_id
+
+
+# A context variable follows threads started with its context, tasks and async views; each change is immutable.
+NO_CHANGE = Change()
+_current: ContextVar[Change] = ContextVar("history_change", default=NO_CHANGE)
+
+
+def current_change() -> Change:
+    """Return what is known of the change being made here."""
+    return _current.get()
+
+
+@contextmanager
+def change_context(
+    *, actor: Actor = None, reason: str | None = None, request_id: str | None = None
+) -> Iterator[Change]:
+    """Put this actor, reason and request id on every version written inside.
+
+    What is not given is taken from the context around this one. Raises UnusableContext for a reason of more than
+    255 characters or a request id of more than 64.
+    """
+    given = {"actor": actor, "reason": reason, "request_id": request_id}
+    change = _checked(replace(_current.get(), **{name: value for name, value in given.items() if value is not None}))
+    token = _current.set(change)
+    try:
+        yield change
+    finally:
+        _current.reset(token)
+
+
+def _checked(change: Change) -> Change:
+    for name, text, longest in (
+        ("reason", change.reason, MAX_REASON_LENGTH),
+        ("request id", change.request_id, MAX_REQUEST_ID_LENGTH),
+    ):
+        if len(text) > longest or "\0" in text:
+            raise UnusableContext(
+                f"The {name} {text[:40]!r} has {len(text)} characters or a NUL; at most {longest}, none NUL."
+            )
+    return change

@@ -1,0 +1,19 @@
+"""Every error that history raises of its own: what happened, to what, and what to do."""
+
+from django.db import DatabaseError
+
+
+class HistoryError(Exception):
+    """Base of the errors of history."""
+
+
+class AppendOnly(HistoryError, TypeError):
+    """History entries are written once, by the store; nothing changes or removes them."""
+
+
+class HistoryUnavailable(HistoryError, DatabaseError):
+    """The history database did not take or give entries: it is missing, not migrated, or cannot be reached."""
+
+
+class UnusableContext(HistoryError, ValueError):
+    """A reason or request id that an entry cannot hold."""

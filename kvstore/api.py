@@ -1,0 +1,45 @@
+"""The public surface of kvstore. What is not here may move."""
+
+from kvstore.client import DjangoXBlockUserStateClient, XBlockUserState
+from kvstore.exceptions import (
+    AnotherLearner,
+    CorruptState,
+    HistoryNotInstalled,
+    KVStoreError,
+    ReadOnlyState,
+    SaveFailed,
+    UnknownLearner,
+    UnrecordedWrite,
+    UnstorableScore,
+    UnstorableValue,
+    UnsupportedScope,
+    UnusableKey,
+    WriteConflict,
+)
+from kvstore.prefetch import FieldDataCache
+from kvstore.scores import Score, ScoresClient, get_score, set_score
+from kvstore.store import DjangoKeyValueStore
+
+__all__ = [
+    "AnotherLearner",
+    "CorruptState",
+    "DjangoKeyValueStore",
+    "DjangoXBlockUserStateClient",
+    "FieldDataCache",
+    "HistoryNotInstalled",
+    "KVStoreError",
+    "ReadOnlyState",
+    "SaveFailed",
+    "Score",
+    "ScoresClient",
+    "UnknownLearner",
+    "UnrecordedWrite",
+    "UnstorableScore",
+    "UnstorableValue",
+    "UnsupportedScope",
+    "UnusableKey",
+    "WriteConflict",
+    "XBlockUserState",
+    "get_score",
+    "set_score",
+]

@@ -1,0 +1,241 @@
+"""Learners' state by user name and usage key, for programs that are no block: reports, importers, graders."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import chain
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db import router
+from opaque_keys.edx.keys import LearningContextKey, UsageKey
+from xblock.fields import Scope
+
+from kvstore import codec
+from kvstore.exceptions import HistoryNotInstalled, UnknownLearner, UnsupportedScope
+from kvstore.keys import BlockAddress, block_address, checked_name, text_from_key, usage_key_in_course
+from kvstore.models import StudentModule
+from kvstore.reading import CorruptRows, stored_states, walk
+from kvstore.scopes import USER_STATE, place
+from kvstore.writing import overlay, removal, write_states
+
+HISTORY_LABEL = "xblock_history"
+
+
+class XBlockUserState(NamedTuple):
+    """The state of one block for one learner."""
+
+    username: str
+    block_key: UsageKey
+    state: dict[str, Any] | None
+    """Field values by name; None in a history where everything had been deleted"""
+    updated: datetime
+    """UTC; the fields in ``state`` have not changed since"""
+    scope: Any
+
+
+class DjangoXBlockUserStateClient:
+    """Reads and writes the ``user_state`` of learners' blocks.
+
+    ``user``, where given, saves looking up the id of the user whose name is asked for most. Every method raises
+    UnsupportedScope for another scope than user_state and UnusableKey for a key no state is kept under, when it is
+    called. Names that are nobody's have no state to read; writing to one raises UnknownLearner. An anonymous
+    ``user`` reads nothing and stores nothing.
+
+    Where some of many rows cannot be read, the others are returned first; then CorruptState names those.
+    """
+
+    class ServiceUnavailable(Exception):
+        """The state cannot be had at the moment."""
+
+    class PermissionDenied(Exception):
+        """The caller may not have this state."""
+
+    class DoesNotExist(Exception):
+        """There is no such state."""
+
+    def __init__(self, user: Any = None) -> None:
+        self._user = user
+
+    def get(
+        self,
+        username: str,
+        block_key: UsageKey,
+        scope: Any = Scope.user_state,
+        fields: Iterable[str] | None = None,
+    ) -> XBlockUserState:
+        """Return the state of one block, or these fields of it.
+
+        Raises DoesNotExist where the learner has no state there, or none of the fields.
+        """
+        for state in self.get_many(username, [block_key], scope, fields):
+            return state
+        raise self.DoesNotExist(f"{username} has no such state of {block_key}.")
+
+    def get_many(
+        self,
+        username: str,
+        block_keys: Iterable[UsageKey],
+        scope: Any = Scope.user_state,
+        fields: Iterable[str] | None = None,
+    ) -> Iterator[XBlockUserState]:
+        """Return the states of those blocks that have one, in the order asked for; one query for each chunk."""
+        _check_scope(scope)
+        addresses = {key: block_address(key) for key in block_keys}
+        names = None if fields is None else list(fields)
+        return self._get_many(username, addresses, names)
+
+    def set(self, username: str, block_key: UsageKey, state: Mapping[str, Any], scope: Any = Scope.user_state) -> None:
+        """Set fields of one block. See :meth:`set_many`."""
+        self.set_many(username, {block_key: state}, scope)
+
+    def set_many(
+        self,
+        username: str,
+        block_keys_to_state: Mapping[UsageKey, Mapping[str, Any]],
+        scope: Any = Scope.user_state,
+    ) -> None:
+        """Set fields of many blocks, all or none, and leave the blocks' other fields alone.
+
+        Raises UnstorableValue naming the block and field; then nothing is stored.
+        """
+        _check_scope(scope)
+        states = {
+            block_address(key): {
+                checked_name(name, "field name"): codec.storable(value, f"field {name!r} of {key}")
+                for name, value in state.items()
+            }
+            for key, state in block_keys_to_state.items()
+        }
+        learner_id = self._learner_id(username)
+        if learner_id is not None:
+            self.overlay(learner_id, states)
+
+    def overlay(
+        self, learner_id: int, states: Mapping[BlockAddress, Mapping[str, Any]]
+    ) -> dict[BlockAddress, StudentModule]:
+        """Set fields that are known to be storable, and return the rows as they are then stored."""
+        changes = {address: overlay(fields) for address, fields in states.items()}
+        return write_states(learner_id, changes, create=True)
+
+    def delete(
+        self,
+        username: str,
+        block_key: UsageKey,
+        scope: Any = Scope.user_state,
+        fields: Iterable[str] | None = None,
+    ) -> None:
+        """Delete the state of one block, or these fields of it. See :meth:`delete_many`."""
+        self.delete_many(username, [block_key], scope, fields)
+
+    def delete_many(
+        self,
+        username: str,
+        block_keys: Iterable[UsageKey],
+        scope: Any = Scope.user_state,
+        fields: Iterable[str] | None = None,
+    ) -> None:
+        """Delete the states of many blocks, or these fields of each; what is missing already is passed over.
+
+        The rows stay, with their scores and their history.
+        """
+        _check_scope(scope)
+        addresses = [block_address(key) for key in block_keys]
+        names = None if fields is None else frozenset(fields)
+        learner_id = self._learner_id(username)
+        if learner_id is not None:
+            self.remove(learner_id, addresses, names)
+
+    def remove(
+        self, learner_id: int, addresses: Iterable[BlockAddress], names: frozenset[str] | None
+    ) -> dict[BlockAddress, StudentModule]:
+        """Delete fields (all of them, with None), and return the rows as they are then stored."""
+        return write_states(learner_id, {address: removal(names) for address in addresses}, create=False)
+
+    def get_history(
+        self, username: str, block_key: UsageKey, scope: Any = Scope.user_state
+    ) -> Iterator[XBlockUserState]:
+        """Return every version of a block's state, newest first; ``state`` is None where it was emptied.
+
+        Raises DoesNotExist where none is recorded, HistoryNotInstalled where the history app is missing.
+        """
+        _check_scope(scope)
+        address = block_address(block_key)
+        if HISTORY_LABEL not in apps.app_configs:
+            raise HistoryNotInstalled("Add 'history' to INSTALLED_APPS to keep and read the history of state.")
+        # Looked up, not imported: history knows kvstore, never the other way round.
+        history: Any = apps.get_app_config(HISTORY_LABEL)
+        versions = history.parsed_versions(self._learner(username), address)
+        states = (XBlockUserState(username, block_key, fields or None, at, scope) for fields, at in versions)
+        newest = next(states, None)
+        if newest is None:
+            raise self.DoesNotExist(f"No history of {block_key} is recorded for {username}.")
+        return chain([newest], states)
+
+    def iter_all_for_block(self, block_key: UsageKey, scope: Any = Scope.user_state) -> Iterator[XBlockUserState]:
+        """Return the states of one block for all learners, in constant memory."""
+        _check_scope(scope)
+        address = block_address(block_key)
+        return _all_states({"module_state_key": address.usage_key, "course_id": address.course_id})
+
+    def iter_all_for_course(
+        self, course_key: LearningContextKey, block_type: str | None = None, scope: Any = Scope.user_state
+    ) -> Iterator[XBlockUserState]:
+        """Return the states of all blocks of a course, or of one type, for all learners, in constant memory."""
+        _check_scope(scope)
+        filters = {"course_id": text_from_key(course_key, LearningContextKey)}
+        return _all_states(filters | ({} if block_type is None else {"module_type": block_type}))
+
+    def _get_many(
+        self, username: str, addresses: Mapping[UsageKey, BlockAddress], names: list[str] | None
+    ) -> Iterator[XBlockUserState]:
+        stored = stored_states(self._learner(username), list(addresses.values()))
+        corrupt = CorruptRows()
+        for key, address in addresses.items():
+            row = stored.get(address[:2])
+            fields = corrupt.parsed(row.row_id, row.state) if row else None
+            if row and fields:
+                chosen = fields if names is None else {name: fields[name] for name in names if name in fields}
+                if chosen or not names:
+                    yield XBlockUserState(username, key, chosen, row.modified, Scope.user_state)
+        corrupt.raise_if_any()
+
+    def _learner(self, username: str) -> dict[str, Any]:
+        """Return what to filter rows by, without a query."""
+        if self._user is not None and self._user.get_username() == username:
+            return {"student_id": self._user.pk}
+        return {f"student__{get_user_model().USERNAME_FIELD}": username}
+
+    def _learner_id(self, username: str) -> int | None:
+        """Return the id of the learner to write for; None for the anonymous user, for whom nothing is stored."""
+        if self._user is not None and self._user.get_username() == username:
+            return known_learner_id(self._user)
+        model = get_user_model()
+        users = model._base_manager.using(router.db_for_read(model)).filter(**{model.USERNAME_FIELD: username})
+        for learner_id in users.values_list("pk", flat=True):
+            return int(learner_id)
+        raise UnknownLearner(f"There is no user named {username!r}; nothing was stored.")
+
+
+def known_learner_id(user: Any) -> int | None:
+    """Return the user's id, or None for the anonymous user. Raises UnknownLearner for a user never saved."""
+    if user.is_anonymous:
+        return None
+    if user.pk is None:
+        raise UnknownLearner(f"{user!r} was never saved, so nothing can be kept for it; save it first.")
+    return int(user.pk)
+
+
+def _check_scope(scope: Any) -> None:
+    if place(scope) != USER_STATE:
+        raise UnsupportedScope(scope, [Scope.user_state.name])
+
+
+def _all_states(filters: Mapping[str, Any]) -> Iterator[XBlockUserState]:
+    corrupt = CorruptRows()
+    for username, row in walk(**filters):
+        fields = corrupt.parsed(row.row_id, row.state)
+        if fields:
+            key = usage_key_in_course(row.usage_key, row.course_id)
+            yield XBlockUserState(username, key, fields, row.modified, Scope.user_state)
+    corrupt.raise_if_any()

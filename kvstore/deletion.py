@@ -1,0 +1,35 @@
+"""Deleting a StudentModule row, directly or with its learner, leaves a version that says so."""
+
+from typing import Any
+
+from django.db.models.signals import post_delete, pre_delete
+
+from kvstore import versions
+from kvstore.models import StudentModule
+from kvstore.signals import DELETED
+
+
+def connect() -> None:
+    """Connect the receivers; with them Django deletes StudentModule rows one by one, in a transaction."""
+    pre_delete.connect(lock_before_deletion, sender=StudentModule, dispatch_uid="xblock_kvstore.lock_before_deletion")
+    post_delete.connect(announce_deletion, sender=StudentModule, dispatch_uid="xblock_kvstore.announce_deletion")
+
+
+def lock_before_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:
+    """Bring the instance to the version that is about to be deleted, which may be newer than when it was loaded."""
+    rows = versions.plain_rows(StudentModule, using).filter(pk=instance.pk).select_for_update()
+    for version, modified in rows.values_list("version", "modified"):
+        instance.version, instance.modified = version, modified
+
+
+def announce_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:
+    """Announce the version after the last: the row is gone."""
+    last = versions.version_of(instance, DELETED)
+    deleted = last._replace(
+        version=last.version + 1,
+        state=None,
+        grade=None,
+        max_grade=None,
+        modified=versions.after(last.modified, versions.now()),
+    )
+    versions.announce([deleted], using)

@@ -1,0 +1,190 @@
+"""What a request needs of a learner's state, loaded in one query for each scope and written back by scope."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from django.db import DatabaseError, router
+from opaque_keys.edx.keys import LearningContextKey
+from xblock.fields import UserScope
+from xblock.runtime import KeyValueStore
+
+from kvstore import codec, scopes
+from kvstore.blocks import Block, chosen_children, descendants, owners
+from kvstore.client import known_learner_id
+from kvstore.exceptions import AnotherLearner, ReadOnlyState, SaveFailed
+from kvstore.keys import checked_name
+from kvstore.models import StudentModule
+from kvstore.scopes import Place
+from kvstore.scopes.base import Fields, NoFields, Owner, ScopeCache
+from kvstore.scopes.field_rows import PreferencesCache, UserInfoCache, UserStateSummaryCache
+from kvstore.scopes.user_state import UserStateCache
+from kvstore.transactions import in_transaction
+
+Key: TypeAlias = KeyValueStore.Key
+
+# The fields that many learners share come last: whoever else waits for their locks waits for the shortest time.
+WRITE_ORDER = (scopes.USER_STATE, scopes.PREFERENCES, scopes.USER_INFO, scopes.USER_STATE_SUMMARY)
+
+NO_FIELDS = NoFields()
+
+
+class FieldDataCache:
+    """One learner's stored fields of a set of blocks, and of the asides of these types beside them.
+
+    Making it takes one query for each scope that the blocks have fields in, in chunks of blocks. What was not asked
+    for is loaded when it is first read, so that a field is reported missing only when it is.
+
+    For an anonymous ``user`` every field is missing and nothing is stored. With ``read_only`` every write raises
+    ReadOnlyState. Raises UnknownLearner for a ``user`` that was never saved.
+    """
+
+    def __init__(
+        self,
+        blocks: Iterable[Block],
+        course_id: LearningContextKey,
+        user: Any,
+        asides: Iterable[str] | None = None,
+        *,
+        read_only: bool = False,
+    ) -> None:
+        self.user = user
+        self.course_id = course_id
+        self.read_only = read_only
+        self._anonymous = known_learner_id(user) is None
+        self._aside_types = list(asides or ())
+        self._caches: dict[Place, ScopeCache[Any]] = {
+            scopes.USER_STATE: UserStateCache(user, course_id),
+            scopes.PREFERENCES: PreferencesCache(user),
+            scopes.USER_INFO: UserInfoCache(user),
+            scopes.USER_STATE_SUMMARY: UserStateSummaryCache(user, course_id),
+        }
+        self.add_blocks_to_cache(blocks)
+
+    @classmethod
+    def cache_for_block_descendants(
+        cls,
+        course_id: LearningContextKey,
+        user: Any,
+        block: Block,
+        depth: int | None = None,
+        block_filter: Callable[[Block], bool] = lambda block: True,
+        asides: Iterable[str] | None = None,
+        *,
+        read_only: bool = False,
+    ) -> FieldDataCache:
+        """Return a cache for ``block`` and its descendants. See :meth:`add_block_descendants`."""
+        cache = cls([], course_id, user, asides, read_only=read_only)
+        cache.add_block_descendants(block, depth, block_filter)
+        return cache
+
+    def add_block_descendants(
+        self,
+        block: Block,
+        depth: int | None = None,
+        block_filter: Callable[[Block], bool] = lambda block: True,
+    ) -> None:
+        """Load ``block`` and its descendants, down to ``depth`` levels (None: all), where the filter passes them.
+
+        A block that shows each learner only some of its children is asked which once its own state is loaded.
+        """
+        blocks, dynamic = descendants([(block, depth)], block_filter)
+        self.add_blocks_to_cache(blocks)
+        while dynamic:
+            blocks, dynamic = descendants(chosen_children(dynamic), block_filter)
+            self.add_blocks_to_cache(blocks)
+
+    # The spelling that callers of the ancestor know.
+    cache_for_block_descendents = cache_for_block_descendants
+    add_block_descendents = add_block_descendants
+
+    def add_blocks_to_cache(self, blocks: Iterable[Block]) -> None:
+        """Load the fields of more blocks; what is loaded already is kept."""
+        if self._anonymous:
+            return
+        declared: dict[Place, list[Owner]] = defaultdict(list)
+        undeclared: dict[Place, list[Owner]] = defaultdict(list)
+        for block in blocks:
+            for where, owner, has_fields in owners(block, self._aside_types):
+                (declared if has_fields else undeclared)[where].append(owner)
+        for where, cache in self._caches.items():
+            cache.prefetch(declared[where])
+            # Fields that belong to no block are no block's to miss.
+            if where != scopes.USER_INFO:
+                cache.assume_missing(undeclared[where])
+
+    def get(self, key: Key) -> Any:
+        """Return a copy of the field's value. Raises KeyError where it has none, CorruptState where unreadable."""
+        return self._fields(key).get(key.field_name)
+
+    def has(self, key: Key) -> bool:
+        """Return whether the field has a stored value. Raises CorruptState where that cannot be told."""
+        return key.field_name in self._fields(key)
+
+    def last_modified(self, key: Key) -> datetime | None:
+        """Return when the field's row was last written (UTC), or None where the field is missing."""
+        modified: datetime | None = self._fields(key).modified(key.field_name)
+        return modified
+
+    def set(self, key: Key, value: Any) -> None:
+        """Store one value. See :meth:`set_many`."""
+        self.set_many({key: value})
+
+    def set_many(self, values: Mapping[Key, Any]) -> None:
+        """Store all values or none, in one transaction, and remember them then.
+
+        Raises UnstorableValue, UnusableKey, CorruptState or ReadOnlyState before anything is written; SaveFailed,
+        whose ``saved_field_names`` is empty, where the database refuses.
+        """
+        by_place: dict[Place, dict[Key, Any]] = defaultdict(dict)
+        for key, value in values.items():
+            where = self._checked_for_writing(key)
+            by_place[where][key] = codec.storable(value, f"field {key.field_name!r} of {key.block_scope_id}")
+        if values and not self._anonymous:
+            self._write([(self._caches[where], by_place[where]) for where in WRITE_ORDER if where in by_place])
+
+    def delete(self, key: Key) -> None:
+        """Delete the field's stored value. Raises KeyError where it has none."""
+        where = self._checked_for_writing(key)
+        if not self.has(key):
+            raise KeyError(key.field_name)
+        self._caches[where].delete(key)
+
+    def _write(self, writes: list[tuple[ScopeCache[Any], dict[Key, Any]]]) -> None:
+        def write() -> list[Callable[[], None]]:
+            return [cache.write(values) for cache, values in writes]
+
+        try:
+            # The write of one scope is one transaction by itself.
+            using = router.db_for_write(StudentModule)
+            remember = in_transaction(write, using=using) if len(writes) > 1 else write()
+        except DatabaseError as error:
+            raise SaveFailed([], str(error)) from error
+        for remember_scope in remember:
+            remember_scope()
+
+    def _fields(self, key: Key) -> Fields:
+        where = self._checked(key)
+        return NO_FIELDS if self._anonymous else self._caches[where].fields(key)
+
+    def _checked(self, key: Key) -> Place:
+        where = scopes.checked_place(key.scope)
+        if where[0] == UserScope.ONE and key.user_id != self.user.pk:
+            raise AnotherLearner(
+                f"Field {key.field_name!r} belongs to user {key.user_id!r}, but the state of user {self.user.pk!r} "
+                "was loaded; make a FieldDataCache for that user."
+            )
+        return where
+
+    def _checked_for_writing(self, key: Key) -> Place:
+        where = self._checked(key)
+        if self.read_only:
+            raise ReadOnlyState(
+                f"Field {key.field_name!r} of {key.block_scope_id} cannot be written: it was loaded read-only."
+            )
+        checked_name(key.field_name, "field name")
+        self._caches[where].check(key)
+        return where

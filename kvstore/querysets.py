@@ -1,0 +1,75 @@
+"""Query sets that refuse, or record, what would otherwise change learners' state without leaving a version."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.db import models, transaction
+
+from kvstore import versions
+from kvstore.exceptions import UnrecordedWrite
+from kvstore.signals import CREATED
+
+if TYPE_CHECKING:
+    from kvstore.models import StudentModule
+
+# What a version says, and what says whose version it is.
+GUARDED_COLUMNS = {
+    *versions.VERSION_COLUMNS,
+    "id",
+    "pk",
+    "student",
+    "student_id",
+    "course_id",
+    "module_state_key",
+    "module_type",
+}
+
+
+class StudentModuleQuerySet(models.QuerySet["StudentModule"]):
+    """Rows of StudentModule. Bulk creation is recorded; bulk changes of recorded columns are refused."""
+
+    def update(self, **kwargs: Any) -> int:
+        _refuse_guarded("update", kwargs)
+        return super().update(**kwargs)
+
+    def bulk_update(self, objs: Iterable[StudentModule], fields: Iterable[str], batch_size: int | None = None) -> int:
+        names = list(fields)
+        _refuse_guarded("bulk_update", names)
+        return super().bulk_update(objs, names, batch_size)
+
+    def bulk_create(
+        self,
+        objs: Iterable[StudentModule],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,  # noqa: FBT001, FBT002  Django's signature
+        update_conflicts: bool = False,  # noqa: FBT001, FBT002
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[StudentModule]:
+        """Create rows as their version 1. Raises IntegrityError, and creates none, where a row is there already."""
+        if ignore_conflicts or update_conflicts:
+            raise UnrecordedWrite(
+                "StudentModule.bulk_create cannot tell which rows it wrote when conflicts are ignored or updated; "
+                "use DjangoXBlockUserStateClient.set_many, which merges."
+            )
+        rows = list(objs)
+        now = versions.now()
+        for row in rows:
+            row.version = 0
+            versions.advance(row, versions.checked(row.values, str(row)), now)
+        with transaction.atomic(using=self.db):
+            for start in range(0, len(rows), batch_size or len(rows) or 1):
+                versions.insert(rows[start : start + (batch_size or len(rows))], self.db)
+            versions.announce([versions.version_of(row, CREATED) for row in rows], self.db)
+        return rows
+
+
+def _refuse_guarded(operation: str, names: Iterable[str]) -> None:
+    guarded = sorted(GUARDED_COLUMNS.intersection(names))
+    if guarded:
+        raise UnrecordedWrite(
+            f"StudentModule {operation}() of {', '.join(guarded)} would leave no version of the change. Use "
+            "DjangoXBlockUserStateClient.set_many or delete_many, kvstore.api.set_score, or save() each row."
+        )

@@ -1,0 +1,134 @@
+"""Saving one StudentModule instance: what changed on it, merged with what others wrote since it was loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError, router
+
+from kvstore import codec, versions
+from kvstore.exceptions import CorruptState, UnrecordedWrite
+from kvstore.signals import CHANGED, CREATED
+from kvstore.transactions import in_transaction
+from kvstore.versions import Values
+
+if TYPE_CHECKING:
+    from kvstore.models import StudentModule
+
+IDENTITY_COLUMNS = ("student_id", "course_id", "module_state_key", "module_type")
+OTHER_COLUMNS = ("done",)
+LOADED_COLUMNS = (*IDENTITY_COLUMNS, *versions.RECORDED_COLUMNS, *OTHER_COLUMNS)
+
+
+def remember(row: StudentModule, fields: Collection[str] | None = None) -> None:
+    """Keep what these columns (all, with None) hold now as what is stored, to tell later what was changed."""
+    names = LOADED_COLUMNS if fields is None else [name for name in LOADED_COLUMNS if name in fields]
+    row.loaded |= {name: row.__dict__[name] for name in names if name in row.__dict__}
+
+
+def save(
+    row: StudentModule,
+    *,
+    force_insert: Any,
+    force_update: bool,
+    using: str | None,
+    update_fields: Iterable[str] | None,
+) -> None:
+    """Do what :meth:`StudentModule.save` says."""
+    alias = using or router.db_for_write(type(row), instance=row)
+    if row._state.adding and not force_update and update_fields is None:
+        _insert(row, alias, force_insert)
+    else:
+        _update(row, alias, None if update_fields is None else set(update_fields))
+
+
+def _insert(row: StudentModule, using: str, force_insert: Any) -> None:
+    values = versions.checked(row.values, str(row))
+
+    def insert() -> None:
+        row.version = 0
+        versions.advance(row, values, versions.now())
+        # Without force_insert Django first updates a row that has this id, past the lock and the merge.
+        row.write(force_insert=force_insert or True, using=using)
+        versions.announce([versions.version_of(row, CREATED)], using)
+
+    in_transaction(insert, using=using)
+    remember(row)
+
+
+def _update(row: StudentModule, using: str, update_fields: set[str] | None) -> None:
+    changed = _changed(row)
+    # What the caller left out of update_fields stays on the instance, to be saved another time.
+    mine = {name: value for name, value in changed.items() if update_fields is None or name in update_fields}
+    kept = [name for name in LOADED_COLUMNS if name not in changed or name in mine]
+    where = f"StudentModule {row.pk}"
+    versions.checked(Values(mine.get("state"), mine.get("grade"), mine.get("max_grade")), where)
+
+    def update() -> None:
+        stored = versions.plain_rows(type(row), using).filter(pk=row.pk).select_for_update().first()
+        if stored is None:
+            raise DatabaseError(f"{where} was deleted meanwhile, so it cannot be saved.")
+        before = stored.values
+        advanced = versions.advance(stored, _merged(row, stored, mine), versions.now())
+        written = [name for name in versions.RECORDED_COLUMNS if getattr(before, name) != getattr(stored, name)]
+        for name in (*versions.RECORDED_COLUMNS, "version", "created", "modified"):
+            if name in kept or name not in LOADED_COLUMNS:
+                setattr(row, name, getattr(stored, name))
+        columns = [name for name in OTHER_COLUMNS if name in mine]
+        columns += [*written, "version", "modified"] if advanced else []
+        row.write(force_update=bool(columns), using=using, update_fields=columns)
+        if advanced:
+            # A receiver of pre_save may have had the last word on what was written.
+            for name in written:
+                setattr(stored, name, getattr(row, name))
+            versions.announce([versions.version_of(stored, CHANGED)], using)
+
+    in_transaction(update, using=using)
+    remember(row, kept)
+
+
+def _changed(row: StudentModule) -> dict[str, Any]:
+    """Return the columns that the program changed since the row was loaded. Raises UnrecordedWrite for its identity."""
+    loaded = row.loaded
+    changed = {
+        name: row.__dict__[name]
+        for name in LOADED_COLUMNS
+        if name in row.__dict__ and (name not in loaded or loaded[name] != row.__dict__[name])
+    }
+    moved = [name for name in IDENTITY_COLUMNS if name in changed and name in loaded]
+    if moved:
+        raise UnrecordedWrite(
+            f"StudentModule {row.pk} cannot change its {', '.join(moved)}: its history says whose it is. "
+            "Write the other learner's or block's own row instead."
+        )
+    return changed
+
+
+def _merged(row: StudentModule, stored: StudentModule, mine: dict[str, Any]) -> Values:
+    """Return what is stored, with the program's changes in it."""
+    values = stored.values
+    for name in ("grade", "max_grade"):
+        if name in mine:
+            values = values._replace(**{name: mine[name]})
+    if "state" in mine:
+        values = values._replace(state=_merged_state(row.loaded.get("state"), mine["state"], stored))
+    return values
+
+
+def _merged_state(loaded: str | None, mine: str | None, stored: StudentModule) -> str | None:
+    if stored.state == loaded or mine is None:
+        return mine
+    try:
+        before, now = codec.loads_state(loaded), codec.loads_state(stored.state)
+    except ValueError as error:
+        raise CorruptState(stored._meta.db_table, [stored.pk], 1, str(error)) from error
+    after = codec.loads_state(mine)
+    kept = {name: value for name, value in now.items() if name in after or name not in before}
+    changed = {
+        name: value
+        for name, value in after.items()
+        # By their text, because 1 equals true in Python and not in a learner's answer.
+        if name not in before or codec.dumps(before[name]) != codec.dumps(value)
+    }
+    return codec.dumps(kept | changed)

@@ -1,0 +1,40 @@
+"""What one FieldDataCache knows of each scope that keeps learners' state.
+
+A scope is recognised by what it is for, not by its name: ``Scope(UserScope.ONE, BlockScope.USAGE)`` is not equal to
+``Scope.user_state``, and yet the same place.
+"""
+
+from typing import Any
+
+from xblock.fields import BlockScope, Scope, UserScope
+
+from kvstore.exceptions import UnsupportedScope
+
+USER_STATE = (UserScope.ONE, BlockScope.USAGE)
+PREFERENCES = (UserScope.ONE, BlockScope.TYPE)
+USER_INFO = (UserScope.ONE, BlockScope.ALL)
+USER_STATE_SUMMARY = (UserScope.ALL, BlockScope.USAGE)
+
+SUPPORTED = {
+    USER_STATE: Scope.user_state.name,
+    PREFERENCES: Scope.preferences.name,
+    USER_INFO: Scope.user_info.name,
+    USER_STATE_SUMMARY: Scope.user_state_summary.name,
+}
+
+Place = tuple[UserScope, BlockScope]
+
+
+def place(scope: Any) -> Place | None:
+    """Return whose and of what the scope is, if this store keeps it; None otherwise."""
+    # Scope.children and Scope.parent are sentinels that have neither.
+    found = (getattr(scope, "user", None), getattr(scope, "block", None))
+    return found if found in SUPPORTED else None
+
+
+def checked_place(scope: Any) -> Place:
+    """Return whose and of what the scope is. Raises UnsupportedScope."""
+    found = place(scope)
+    if found is None:
+        raise UnsupportedScope(scope, list(SUPPORTED.values()))
+    return found

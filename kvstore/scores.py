@@ -1,0 +1,85 @@
+"""Learners' scores, which stand on the row of the block they were earned on."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import router
+from opaque_keys.edx.keys import LearningContextKey, UsageKey
+
+from kvstore.chunks import chunked
+from kvstore.conf import conf
+from kvstore.keys import block_address
+from kvstore.models import StudentModule
+from kvstore.reading import stored_text
+from kvstore.versions import checked_score
+from kvstore.writing import scoring, write_states
+
+
+class Score(NamedTuple):
+    """A learner's score on one block."""
+
+    correct: float | None
+    total: float | None
+    created: datetime
+    """when the learner's row was made, which may be long before the score, UTC"""
+    modified: datetime
+    """when the row was last written, UTC; the score has not changed since"""
+
+
+def set_score(user_id: int, usage_key: UsageKey, score: float | None, max_score: float | None) -> None:
+    """Store a learner's score on a block, whether the learner has state there or not; the state stays as it is.
+
+    Raises UnstorableScore for what is no finite number, UnknownLearner where there is no such user.
+    """
+    change = scoring(
+        checked_score(score, f"score of {usage_key}"), checked_score(max_score, f"max_score of {usage_key}")
+    )
+    write_states(user_id, {block_address(usage_key): change}, create=True)
+
+
+def get_score(user_id: int, usage_key: UsageKey) -> Score | None:
+    """Return a learner's score on a block, or None where there is no row to have one."""
+    return ScoresClient(usage_key.context_key, user_id).get(usage_key)
+
+
+class ScoresClient:
+    """One learner's scores in one course, fetched in one query for each chunk of blocks."""
+
+    def __init__(self, course_key: LearningContextKey, user_id: int) -> None:
+        self.course_key = course_key
+        self.user_id = user_id
+        self._scores: dict[str, Score | None] = {}
+
+    @classmethod
+    def create_for_locations(
+        cls, course_key: LearningContextKey, user_id: int, usage_keys: Iterable[UsageKey]
+    ) -> "ScoresClient":
+        """Return a client that has fetched the scores of these blocks."""
+        client = cls(course_key, user_id)
+        client.fetch_scores(usage_keys)
+        return client
+
+    def fetch_scores(self, usage_keys: Iterable[UsageKey]) -> None:
+        """Fetch the scores of these blocks, anew where they were fetched before."""
+        texts = [self._text(key) for key in usage_keys]
+        self._scores |= dict.fromkeys(texts)
+        rows = StudentModule.objects.using(router.db_for_read(StudentModule)).filter(student_id=self.user_id)
+        for chunk in chunked(texts, conf.KVSTORE_CHUNK_SIZE):
+            chosen = rows.filter(course_id=self.course_key, module_state_key__in=chunk)
+            columns = ("grade", "max_grade", "created", "modified")
+            for text, *score in chosen.values_list(stored_text("module_state_key"), *columns):
+                self._scores[text] = Score(*score)
+
+    def get(self, usage_key: UsageKey) -> Score | None:
+        """Return the score on a block, or None where there is no row to have one; fetched now if it was not yet."""
+        text = self._text(usage_key)
+        if text not in self._scores:
+            self.fetch_scores([usage_key])
+        return self._scores[text]
+
+    def __contains__(self, usage_key: UsageKey) -> bool:
+        return self.get(usage_key) is not None
+
+    def _text(self, usage_key: UsageKey) -> str:
+        return block_address(usage_key, self.course_key).usage_key

@@ -1,0 +1,41 @@
+"""What kvstore tells others: each version of a row, inside the transaction that writes it.
+
+Bulk statements send no ``post_save``; this signal is sent for every write, once for all its rows. A receiver
+that raises makes the write fail and roll back.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.dispatch import Signal
+
+CREATED = "created"
+CHANGED = "changed"
+DELETED = "deleted"
+RESTORED = "restored"
+
+
+class StateVersion(NamedTuple):
+    """One version of one learner's state of one block, as it is being written."""
+
+    student_module_id: int
+    version: int
+    action: str
+    """created, changed, deleted or restored"""
+    student_id: int
+    course_id: str
+    module_state_key: str
+    module_type: str
+    state: str | None
+    """JSON text of the block's fields; None where the learner never had any or the row is deleted"""
+    grade: float | None
+    max_grade: float | None
+    modified: datetime
+    """when the version was written, UTC"""
+
+
+state_written = Signal()
+"""Sent with ``versions``, a list of StateVersion, and ``using``, the alias they are written to.
+
+The rows are locked and written; the transaction is not yet committed.
+"""

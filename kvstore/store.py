@@ -1,0 +1,44 @@
+"""The store as XBlock's runtime sees it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from xblock.runtime import KeyValueStore
+
+from kvstore.prefetch import FieldDataCache
+
+
+class DjangoKeyValueStore(KeyValueStore):
+    """Keeps the fields of the scopes user_state, user_state_summary, preferences and user_info.
+
+    Reads come from the FieldDataCache; a block that it does not hold yet is loaded when it is first read. Every
+    method raises UnsupportedScope for another scope, AnotherLearner for another learner's key, and UnusableKey for a
+    key that nothing is stored under.
+    """
+
+    def __init__(self, field_data_cache: FieldDataCache) -> None:
+        self._field_data_cache = field_data_cache
+
+    def get(self, key: KeyValueStore.Key) -> Any:
+        """Return the field's value; it may be changed without changing what is stored. Raises KeyError."""
+        return self._field_data_cache.get(key)
+
+    def has(self, key: KeyValueStore.Key) -> bool:
+        """Return whether the field has a stored value."""
+        return self._field_data_cache.has(key)
+
+    def set(self, key: KeyValueStore.Key, value: Any) -> None:
+        """Store one value. See :meth:`set_many`."""
+        self.set_many({key: value})
+
+    def set_many(self, update_dict: Mapping[KeyValueStore.Key, Any]) -> None:
+        """Store all values or none.
+
+        Raises UnstorableValue before anything is written; KeyValueMultiSaveError, whose ``saved_field_names`` are
+        exactly those stored, where the database refuses.
+        """
+        self._field_data_cache.set_many(update_dict)
+
+    def delete(self, key: KeyValueStore.Key) -> None:
+        """Delete the field's stored value. Raises KeyError where it has none."""
+        self._field_data_cache.delete(key)

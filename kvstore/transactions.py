@@ -1,0 +1,81 @@
+"""Short transactions that are tried again when another writer was in the way."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import TypeVar
+
+from django.db import IntegrityError, OperationalError, connections, transaction
+
+from kvstore.conf import conf
+from kvstore.exceptions import KVStoreError, WriteConflict
+
+logger = logging.getLogger(__name__)
+
+ResultT = TypeVar("ResultT")
+
+# PostgreSQL: serialization_failure, deadlock_detected. MySQL: ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT.
+CONFLICT_SQLSTATES = {"40001", "40P01"}
+CONFLICT_MYSQL_CODES = {1213, 1205}
+
+# A row is inserted by another process once; whoever lost that race finds it the next time.
+RACED_INSERT_ATTEMPTS = 3
+FIRST_PAUSE = 0.005
+"""seconds"""
+
+
+def in_transaction(
+    body: Callable[[], ResultT], *, using: str, savepoint: bool = True, retry_insert: bool = False
+) -> ResultT:
+    """Run ``body`` in a transaction on ``using`` and return what it returns.
+
+    With ``retry_insert`` a row that another process inserted first makes ``body`` run again. A deadlock does too
+    where no transaction of the caller is open; inside one it has undone the caller's work as well, so it is raised.
+    Without ``savepoint`` an error of the database ends the caller's transaction, a KVStoreError does not.
+
+    Raises WriteConflict when every attempt met a deadlock, and any other error of the database as it is.
+    """
+    nested = connections[using].in_atomic_block
+    for attempt in count(1):
+        try:
+            return _run(body, using=using, savepoint=savepoint or not nested)
+        except IntegrityError:
+            if not retry_insert or attempt >= RACED_INSERT_ATTEMPTS:
+                raise
+        except OperationalError as error:
+            if isinstance(error, WriteConflict) or not is_conflict(error):
+                raise
+            if nested or attempt >= conf.KVSTORE_WRITE_ATTEMPTS:
+                raise WriteConflict(f"A write gave way to another one {attempt} time(s): {error}") from error
+            _pause(attempt, error)
+    raise AssertionError("unreachable")
+
+
+def is_conflict(error: OperationalError) -> bool:
+    """Return whether the database chose this transaction to make way for another one."""
+    cause = error.__cause__
+    sqlstate = getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
+    code = error.args[0] if error.args else None
+    return sqlstate in CONFLICT_SQLSTATES or code in CONFLICT_MYSQL_CODES or "database is locked" in str(error)
+
+
+def _run(body: Callable[[], ResultT], *, using: str, savepoint: bool) -> ResultT:
+    if savepoint:
+        with transaction.atomic(using=using):
+            return body()
+    refusal: KVStoreError
+    with transaction.atomic(using=using, savepoint=False):
+        try:
+            return body()
+        except KVStoreError as error:
+            # Nothing was written, so the caller's transaction may go on: leave the block in peace, then raise.
+            refusal = error
+    raise refusal
+
+
+def _pause(attempt: int, error: OperationalError) -> None:
+    longest = FIRST_PAUSE * 2**attempt
+    logger.info("A write gave way to another one and is tried again (attempt %s): %s", attempt + 1, error)
+    time.sleep(random.uniform(longest / 2, longest))  # noqa: S311  spreads the writers, guards nothing

@@ -1,0 +1,153 @@
+"""The steps of every write to StudentModule: compute the next version of locked rows, write them, tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import models
+from django.utils import timezone
+
+from kvstore import codec, statements
+from kvstore.exceptions import CorruptState, UnstorableScore, UnstorableValue
+from kvstore.signals import CHANGED, CREATED, StateVersion, state_written
+
+if TYPE_CHECKING:
+    from kvstore.models import StudentModule
+
+RECORDED_COLUMNS = ("state", "grade", "max_grade")
+"""The columns whose every change is a version."""
+VERSION_COLUMNS = (*RECORDED_COLUMNS, "version", "modified")
+
+TICK = timedelta(microseconds=1)
+
+
+class Values(NamedTuple):
+    """What one version of a row says."""
+
+    state: str | None
+    grade: float | None
+    max_grade: float | None
+
+
+def plain_rows(model: type[StudentModule], using: str) -> models.QuerySet[StudentModule]:
+    """Return the rows without the guards that StudentModule.objects has against writes past this path."""
+    return models.QuerySet(model, using=using)
+
+
+def checked(values: Values, where: str) -> Values:
+    """Return ``values`` if a row can hold them. Raises UnstorableValue or UnstorableScore naming ``where``."""
+    try:
+        codec.loads_state(values.state)
+    except ValueError as error:
+        raise UnstorableValue(f"state of {where} cannot be stored: {error}; pass a JSON object of fields.") from error
+    for column in ("grade", "max_grade"):
+        checked_score(getattr(values, column), f"{column} of {where}")
+    return values
+
+
+def checked_score(score: Any, where: str) -> float | None:
+    """Return ``score`` if it is None or a finite number. Raises UnstorableScore."""
+    if score is None:
+        return None
+    if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
+        raise UnstorableScore(f"{where} is {score!r:.60}; pass a finite number or None.")
+    return float(score)
+
+
+def fields_of(row: StudentModule) -> dict[str, object]:
+    """Return the fields in a stored row's state. Raises CorruptState with the row's id."""
+    try:
+        return codec.loads_state(row.state)
+    except ValueError as error:
+        raise CorruptState(row._meta.db_table, [row.pk], 1, str(error)) from error
+
+
+def advance(row: StudentModule, values: Values, now: datetime) -> bool:
+    """Make ``row``, locked or new, its next version. Return False, and leave it, where nothing changes."""
+    if row.version and not _differs(row, values):
+        return False
+    row.state, row.grade, row.max_grade = values
+    row.version += 1
+    row.modified = after(row.modified, now)
+    if row._state.adding and row.created is None:
+        row.created = row.modified
+    return True
+
+
+def after(modified: datetime | None, now: datetime) -> datetime:
+    """Return the moment of a version that follows one of ``modified``, even where a clock was set back."""
+    return max(now, modified + TICK) if modified else now
+
+
+def write_rows(rows: Sequence[StudentModule], using: str) -> None:
+    """Write rows that :func:`advance` changed, new and known ones in one statement each, and tell receivers."""
+    new = [row for row in rows if row.version == 1 and row._state.adding]
+    known = [row for row in rows if not row._state.adding]
+    if new:
+        insert(new, using)
+    if known:
+        _update(known, using)
+    announce([*(version_of(row, CREATED) for row in new), *(version_of(row, CHANGED) for row in known)], using)
+
+
+def announce(versions: Sequence[StateVersion], using: str) -> None:
+    """Send the versions that were just written."""
+    if versions:
+        state_written.send(sender="xblock_kvstore.StudentModule", versions=versions, using=using)
+
+
+def version_of(row: StudentModule, action: str) -> StateVersion:
+    """Return the version that ``row`` is at."""
+    return StateVersion(
+        student_module_id=row.pk,
+        version=row.version,
+        action=action,
+        student_id=row.student_id,
+        course_id=str(row.course_id),
+        module_state_key=str(row.module_state_key),
+        module_type=row.module_type,
+        state=row.state,
+        grade=row.grade,
+        max_grade=row.max_grade,
+        modified=row.modified,
+    )
+
+
+def now() -> datetime:
+    """Return the moment of a write; call it when the rows are locked, so that versions are in order."""
+    return timezone.now()
+
+
+def _differs(row: StudentModule, values: Values) -> bool:
+    if values == row.values:
+        return False
+    if values[1:] != row.values[1:] or row.state is None or values.state is None:
+        return True
+    try:
+        # The same fields may stand there with other white space.
+        return codec.dumps(codec.loads_state(row.state)) != values.state
+    except ValueError:
+        return True
+
+
+def insert(rows: Sequence[StudentModule], using: str) -> None:
+    """Insert new rows in one statement and give them their ids."""
+    statements.insert(rows, using)
+    for row in rows:
+        # MySQL does not say which ids it gave; the unique constraint tells.
+        if row.pk is None:
+            row.pk = plain_rows(type(row), using).values_list("pk", flat=True).get(**row.identity)
+
+
+def _update(rows: Sequence[StudentModule], using: str) -> None:
+    if len(rows) == 1:
+        row = rows[0]
+        columns = {column: getattr(row, column) for column in VERSION_COLUMNS}
+        plain_rows(type(row), using).filter(pk=row.pk).update(**columns)
+    else:
+        # The rows are there and locked, so each insert meets its own id and becomes an update: one statement for
+        # all, where an UPDATE with a CASE for each row takes time quadratic in their number.
+        statements.upsert(rows, using, unique_fields=["id"], update_fields=VERSION_COLUMNS)

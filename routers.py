@@ -1,0 +1,61 @@
+"""Sends the history of learners' state to its own database. Add ``routers.StudentModuleHistoryRouter`` to
+DATABASE_ROUTERS, before routers that answer for every app."""
+
+from typing import Any
+
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, models, router
+
+from history.conf import APP_LABEL, conf
+
+Model = models.Model | type[models.Model]
+
+
+class StudentModuleHistoryRouter:
+    """Decides for the models of the app labelled ``xblock_history``, and keeps every other app out of its database.
+
+    The alias is the setting HISTORY_DATABASE_ALIAS; ``default`` puts state and history into one database.
+    """
+
+    def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
+        return conf.HISTORY_DATABASE_ALIAS if _is_entry(model) else None
+
+    def db_for_write(self, model: type[models.Model], **hints: Any) -> str | None:
+        return conf.HISTORY_DATABASE_ALIAS if _is_entry(model) else None
+
+    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
+        """Refuse relations between a history entry and anything in another database."""
+        entries = _is_entry(obj1) + _is_entry(obj2)
+        if entries == 0 or conf.HISTORY_DATABASE_ALIAS == DEFAULT_DB_ALIAS:
+            return None
+        return entries == 2
+
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
+        """Run the migrations of history where its models live, operations without a model among its entries."""
+        alias = conf.HISTORY_DATABASE_ALIAS
+        if app_label != APP_LABEL:
+            return False if db == alias != DEFAULT_DB_ALIAS else None
+        if model_name and _is_beside_state(_installed_model(app_label, model_name)):
+            return db == _state_alias()
+        return db == alias
+
+
+def _is_entry(model: Model) -> bool:
+    return model._meta.app_label == APP_LABEL and not _is_beside_state(model)
+
+
+def _is_beside_state(model: Model | None) -> bool:
+    """Return whether a model of history is kept in the database of the state: the model says so itself."""
+    return bool(getattr(model, "beside_state", False))
+
+
+def _installed_model(app_label: str, model_name: str) -> type[models.Model] | None:
+    # Migrations hand over models made from their own record, which lack what the class says of itself.
+    try:
+        return apps.get_model(app_label, model_name)
+    except LookupError:
+        return None
+
+
+def _state_alias() -> str:
+    return router.db_for_write(apps.get_model("xblock_kvstore", "StudentModule"))

@@ -1,0 +1,86 @@
+"""``load_demo`` makes real work, and can be repeated."""
+
+from contextlib import redirect_stderr
+from io import StringIO
+
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from demo.people import people
+from history.models import StudentModuleHistory
+from kvstore.models import PreferencesField, StudentModule, UserInfoField, UserStateSummaryField
+from tests.demo.visits import DemoTestCase
+
+TABLES = (User, StudentModule, UserStateSummaryField, PreferencesField, UserInfoField, StudentModuleHistory)
+
+
+def everything() -> list[list[tuple[object, ...]]]:
+    return [list(table.objects.order_by("pk").values_list()) for table in TABLES]
+
+
+@override_settings(DEBUG=True)
+class LoadDemoTests(DemoTestCase):
+    def load(self, **options: object) -> None:
+        call_command("load_demo", **{"learners": 5, "verbosity": 0, **options})
+
+    def test_learners_work_and_their_history_is_real(self) -> None:
+        self.load()
+        self.assertEqual(User.objects.count(), 5 + len(["staff", "newcomer"]))
+        for module in StudentModule.objects.filter(module_type="problem"):
+            versions = StudentModuleHistory.objects.filter(student_module_id=module.pk).order_by("version")
+            self.assertEqual([entry.version for entry in versions], list(range(1, module.version + 1)))
+        self.assertTrue(StudentModule.objects.filter(module_type="problem", grade__gt=0).exists())
+        self.assertTrue(UserInfoField.objects.exists())
+
+    def test_history_says_who_did_the_work(self) -> None:
+        self.load(learners=2)
+        entries = StudentModuleHistory.objects.values_list("actor_id", "student_id", "reason")
+        self.assertTrue(entries)
+        self.assertTrue(all(actor == student and reason for actor, student, reason in entries))
+
+    def test_a_second_run_changes_nothing(self) -> None:
+        self.load()
+        before = everything()
+        self.load()
+        self.assertEqual(everything(), before)
+
+    def test_the_newcomer_has_done_nothing(self) -> None:
+        self.load()
+        self.assertFalse(StudentModule.objects.filter(student__username="newcomer").exists())
+
+    def test_a_larger_class_later_keeps_the_first(self) -> None:
+        self.load(learners=2)
+        before = list(StudentModule.objects.order_by("pk").values_list("pk", "version"))
+        self.load(learners=4)
+        after = list(StudentModule.objects.order_by("pk").values_list("pk", "version"))
+        self.assertEqual(after[: len(before)], before)
+
+    def test_it_says_where_to_look(self) -> None:
+        out = StringIO()
+        with redirect_stderr(StringIO()) as progress:
+            call_command("load_demo", learners=1, stdout=out)
+        self.assertIn("1/1", progress.getvalue())
+        self.assertIn("http://127.0.0.1:8000/admin/", out.getvalue())
+        self.assertIn("amara.okafor", out.getvalue())
+
+    def test_the_accounts_it_names_can_sign_in(self) -> None:
+        self.load(learners=1)
+        for username in ("amara.okafor", "newcomer", "staff"):
+            self.assertTrue(self.client.login(username=username, password="demo"))
+
+    @override_settings(DEBUG=False)
+    def test_it_refuses_outside_debug(self) -> None:
+        with self.assertRaisesMessage(CommandError, "DEBUG"):
+            self.load()
+        self.assertEqual(User.objects.count(), 0)
+
+    def test_a_class_of_nobody_is_refused(self) -> None:
+        with self.assertRaisesMessage(CommandError, "above zero"):
+            call_command("load_demo", "--learners=0")
+
+
+class PeopleTests(DemoTestCase):
+    def test_usernames_are_unique_in_a_large_class(self) -> None:
+        usernames = {person.username for person in people(500)}
+        self.assertEqual(len(usernames), 500)

@@ -1,0 +1,12 @@
+"""The project's settings as its own tests run them: debugging on for the key, quick hashes, no secrets."""
+
+import os
+
+os.environ.setdefault("DEBUG", "1")
+
+from config.settings import *  # noqa: F403
+
+DEBUG = False
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
+TEST_RUNNER = "tests.runner.CountingRunner"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -50,7 +50,7 @@ class StudentModuleHistory(models.Model):
     reason = models.CharField(max_length=MAX_REASON_LENGTH, default="")
     request_id = models.CharField(max_length=MAX_REQUEST_ID_LENGTH, default="")
 
-    objects = AppendOnlyQuerySet.as_manager()
+    objects: ClassVar[models.Manager[StudentModuleHistory]] = AppendOnlyQuerySet.as_manager()
 
     class Meta:
         verbose_name = "history entry"

@@ -52,7 +52,7 @@ def _committed(learner: Mapping[str, Any], address: BlockAddress) -> Entries:
     entries = StudentModuleHistory.objects.using(router.db_for_read(StudentModuleHistory)).filter(
         module_state_key=address.usage_key,
         course_id=address.course_id,
-        student_id=row[1] if row else _learner_id(learner),
+        student_id__in=[row[1] if row else _learner_id(learner)],
     )
     # A row that is gone was there, if an entry says that it was deleted; otherwise its insert was rolled back.
     ended = entries.filter(action=StudentModuleHistory.Action.DELETED)
@@ -91,7 +91,8 @@ def _fetched(entries: Entries) -> list[StudentModuleHistory]:
 def _learner_id(learner: Mapping[str, Any]) -> int | None:
     """Return the id in, or behind the user's name in, a filter for rows."""
     if "student_id" in learner:
-        return int(learner["student_id"])
+        known: int | None = learner["student_id"]
+        return known
     model = get_user_model()
     named = {column.removeprefix("student__"): value for column, value in learner.items()}
     learner_id: int | None = (

@@ -9,7 +9,7 @@ from xblock.core import XBlockAside
 from xblock.fields import BlockScope
 from xblock.plugin import PluginMissingError
 
-from kvstore.keys import ASIDE_FAMILY
+from kvstore.keys import ASIDE_FAMILY, unversioned
 from kvstore.scopes import SUPPORTED, Place, place
 from kvstore.scopes.base import Owner
 
@@ -77,7 +77,7 @@ def owners(block: Block, aside_types: Sequence[str]) -> Iterator[tuple[Place, Ow
 def _owners(usage_id: Any, block_type: str, family: str, declared: set[Place]) -> Iterator[tuple[Place, Owner, bool]]:
     for where in SUPPORTED:
         scope_id = {BlockScope.USAGE: usage_id, BlockScope.TYPE: block_type, BlockScope.ALL: None}[where[1]]
-        yield where, Owner(scope_id, family), where in declared
+        yield where, Owner(unversioned(scope_id), family), where in declared
 
 
 def _aside_places(aside_type: str) -> set[Place]:

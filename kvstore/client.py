@@ -1,5 +1,6 @@
 """Learners' state by user name and usage key, for programs that are no block: reports, importers, graders."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
@@ -13,7 +14,14 @@ from xblock.fields import Scope
 
 from kvstore import codec
 from kvstore.exceptions import HistoryNotInstalled, UnknownLearner, UnsupportedScope
-from kvstore.keys import BlockAddress, block_address, checked_name, text_from_key, usage_key_in_course
+from kvstore.keys import (
+    BlockAddress,
+    block_address,
+    checked_name,
+    tells_its_course,
+    text_from_key,
+    usage_key_in_course,
+)
 from kvstore.models import StudentModule
 from kvstore.reading import CorruptRows, stored_states, walk
 from kvstore.scopes import USER_STATE, place
@@ -100,13 +108,12 @@ class DjangoXBlockUserStateClient:
         Raises UnstorableValue naming the block and field; then nothing is stored.
         """
         _check_scope(scope)
-        states = {
-            block_address(key): {
-                checked_name(name, "field name"): codec.storable(value, f"field {name!r} of {key}")
-                for name, value in state.items()
-            }
-            for key, state in block_keys_to_state.items()
-        }
+        states: dict[BlockAddress, dict[str, Any]] = defaultdict(dict)
+        for key, state in block_keys_to_state.items():
+            # Keys of one block may differ in branch and version.
+            fields = states[block_address(key)]
+            for name, value in state.items():
+                fields[checked_name(name, "field name")] = codec.storable(value, f"field {name!r} of {key}")
         learner_id = self._learner_id(username)
         if learner_id is not None:
             self.overlay(learner_id, states)
@@ -176,7 +183,9 @@ class DjangoXBlockUserStateClient:
         """Return the states of one block for all learners, in constant memory."""
         _check_scope(scope)
         address = block_address(block_key)
-        return _all_states({"module_state_key": address.usage_key, "course_id": address.course_id})
+        filters = {"module_state_key": address.usage_key}
+        # Saying what the key says already would only mislead the database's guess at the number of rows.
+        return _all_states(filters if tells_its_course(block_key) else filters | {"course_id": address.course_id})
 
     def iter_all_for_course(
         self, course_key: LearningContextKey, block_type: str | None = None, scope: Any = Scope.user_state

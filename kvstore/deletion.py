@@ -16,15 +16,17 @@ def connect() -> None:
 
 
 def lock_before_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:
-    """Bring the instance to the version that is about to be deleted, which may be newer than when it was loaded."""
+    """Keep the row as it is about to be deleted, which may be newer than the instance, or gone already."""
     rows = versions.plain_rows(StudentModule, using).filter(pk=instance.pk).select_for_update()
-    for version, modified in rows.values_list("version", "modified"):
-        instance.version, instance.modified = version, modified
+    instance.being_deleted = rows.first()
 
 
 def announce_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:
     """Announce the version after the last: the row is gone."""
-    last = versions.version_of(instance, DELETED)
+    stored, instance.being_deleted = instance.being_deleted, None
+    if stored is None:
+        return
+    last = versions.version_of(stored, DELETED)
     deleted = last._replace(
         version=last.version + 1,
         state=None,

@@ -1,6 +1,7 @@
 """Every error that kvstore raises of its own: what happened, to what, and what to do."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
@@ -9,7 +10,21 @@ from xblock.exceptions import InvalidScopeError, KeyValueMultiSaveError
 NAMED_IDS = 20
 
 
-class KVStoreError(Exception):
+class Picklable:
+    """Lets errors whose constructors take other arguments than they keep travel between processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), vars(self), getattr(self, "args", ()))
+
+
+def _restored(error_class: type[Exception], attributes: dict[str, Any], args: tuple[Any, ...]) -> Exception:
+    error = error_class.__new__(error_class)
+    error.args = args
+    vars(error).update(attributes)
+    return error
+
+
+class KVStoreError(Picklable, Exception):
     """Base of every error raised before anything was written; the stored state is as it was."""
 
 
@@ -80,7 +95,7 @@ class HistoryNotInstalled(KVStoreError, LookupError):
     """History was asked for, but the app that keeps it is not in INSTALLED_APPS."""
 
 
-class SaveFailed(KeyValueMultiSaveError):
+class SaveFailed(Picklable, KeyValueMultiSaveError):
     """The database refused a save. ``saved_field_names`` names exactly the fields that are stored."""
 
     def __init__(self, saved_field_names: Iterable[str], reason: str) -> None:

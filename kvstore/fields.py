@@ -6,6 +6,7 @@ fail with a bare AssertionError, and parse the key of every row.
 
 from typing import Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -21,7 +22,10 @@ CASE_SENSITIVE_COLLATIONS = {"sqlite": "BINARY", "mysql": "utf8mb4_bin"}
 
 
 class CaseSensitiveCharField(models.CharField):  # type: ignore[type-arg]
-    """Text whose comparisons, indexes and unique constraints respect case on every database."""
+    """Text whose equality, order, indexes and unique constraints respect case on every database.
+
+    ``contains`` and its like are the database's own; SQLite ignores case in them.
+    """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
         parameters: dict[str, Any] = super().db_parameters(connection)
@@ -48,6 +52,17 @@ class KeyAttribute(DeferredAttribute):
         if isinstance(value, str):
             value = key_from_text(value, self.field.key_class) if value else None
         instance.__dict__[self.field.attname] = value
+
+
+class KeyFormField(forms.CharField):
+    """A key in a form: what is no key is an error of the form, before a model sees it."""
+
+    def __init__(self, *, key_field: "OpaqueKeyField", **kwargs: Any) -> None:
+        self.key_field = key_field
+        super().__init__(**kwargs)
+
+    def clean(self, value: Any) -> Any:
+        return self.key_field.to_python(super().clean(value))
 
 
 class OpaqueKeyField(CaseSensitiveCharField):
@@ -83,6 +98,10 @@ class OpaqueKeyField(CaseSensitiveCharField):
         if isinstance(value, str):
             value = key_from_text(value, self.key_class)
         return text_from_key(value, self.key_class)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        given: dict[str, Any] = {"form_class": KeyFormField, "key_field": self} | kwargs
+        return super().formfield(**given)
 
     def value_to_string(self, obj: models.Model) -> str:
         return str(self.value_from_object(obj) or "")

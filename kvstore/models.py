@@ -74,6 +74,7 @@ class StudentModule(models.Model):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.loaded: dict[str, Any] = {}
+        self.being_deleted: StudentModule | None = None
 
     def __str__(self) -> str:
         return f"learner {self.student_id}, {self.module_state_key}"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import models, transaction
 
 from kvstore import versions
+from kvstore.chunks import chunked
+from kvstore.conf import conf
 from kvstore.exceptions import UnrecordedWrite
 from kvstore.signals import CREATED
 
@@ -54,16 +56,28 @@ class StudentModuleQuerySet(models.QuerySet["StudentModule"]):
                 "StudentModule.bulk_create cannot tell which rows it wrote when conflicts are ignored or updated; "
                 "use DjangoXBlockUserStateClient.set_many, which merges."
             )
+        if batch_size is not None and batch_size <= 0:
+            raise ValueError("Batch size must be a positive integer.")
         rows = list(objs)
         now = versions.now()
         for row in rows:
-            row.version = 0
-            versions.advance(row, versions.checked(row.values, str(row)), now)
+            versions.check_new(row)
+            versions.begin(row, now)
+        with_ids, without_ids = _parted(rows)
         with transaction.atomic(using=self.db):
-            for start in range(0, len(rows), batch_size or len(rows) or 1):
-                versions.insert(rows[start : start + (batch_size or len(rows))], self.db)
-            versions.announce([versions.version_of(row, CREATED) for row in rows], self.db)
+            for alike in (with_ids, without_ids):
+                for chunk in chunked(alike, batch_size or conf.KVSTORE_CHUNK_SIZE):
+                    versions.insert(chunk, self.db)
+                    versions.announce([versions.version_of(row, CREATED) for row in chunk], self.db)
         return rows
+
+
+def _parted(rows: Iterable[StudentModule]) -> tuple[list[StudentModule], list[StudentModule]]:
+    parts: tuple[list[StudentModule], list[StudentModule]] = ([], [])
+    for row in rows:
+        key: int | None = row.pk
+        parts[key is None].append(row)
+    return parts
 
 
 def _refuse_guarded(operation: str, names: Iterable[str]) -> None:

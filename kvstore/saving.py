@@ -37,23 +37,38 @@ def save(
 ) -> None:
     """Do what :meth:`StudentModule.save` says."""
     alias = using or router.db_for_write(type(row), instance=row)
-    if row._state.adding and not force_update and update_fields is None:
+    names = None if update_fields is None else _checked_names(row, update_fields)
+    if force_insert or (row._state.adding and not force_update and names is None):
         _insert(row, alias, force_insert)
     else:
-        _update(row, alias, None if update_fields is None else set(update_fields))
+        _update(row, alias, names)
+
+
+def _checked_names(row: StudentModule, update_fields: Iterable[str]) -> set[str]:
+    names = set(update_fields)
+    known = {name for column in row._meta.concrete_fields for name in (column.name, column.attname)}
+    if names - known:
+        raise ValueError(f"StudentModule has no {', '.join(sorted(names - known))}; correct update_fields.")
+    return names
 
 
 def _insert(row: StudentModule, using: str, force_insert: Any) -> None:
-    values = versions.checked(row.values, str(row))
+    versions.check_new(row)
+    before = row.pk, row._state.adding, row.version
 
     def insert() -> None:
-        row.version = 0
-        versions.advance(row, values, versions.now())
+        row.pk, row._state.adding, row.version = before
+        versions.begin(row, versions.now())
         # Without force_insert Django first updates a row that has this id, past the lock and the merge.
         row.write(force_insert=force_insert or True, using=using)
         versions.announce([versions.version_of(row, CREATED)], using)
 
-    in_transaction(insert, using=using)
+    try:
+        in_transaction(insert, using=using)
+    except BaseException:
+        # Not stored, whatever the instance was told on the way: it can be saved again.
+        row.pk, row._state.adding, row.version = before
+        raise
     remember(row)
 
 
@@ -69,6 +84,7 @@ def _update(row: StudentModule, using: str, update_fields: set[str] | None) -> N
         stored = versions.plain_rows(type(row), using).filter(pk=row.pk).select_for_update().first()
         if stored is None:
             raise DatabaseError(f"{where} was deleted meanwhile, so it cannot be saved.")
+        _refuse_moving(row, [name for name in IDENTITY_COLUMNS if name in changed], stored)
         before = stored.values
         advanced = versions.advance(stored, _merged(row, stored, mine), versions.now())
         written = [name for name in versions.RECORDED_COLUMNS if getattr(before, name) != getattr(stored, name)]
@@ -89,20 +105,22 @@ def _update(row: StudentModule, using: str, update_fields: set[str] | None) -> N
 
 
 def _changed(row: StudentModule) -> dict[str, Any]:
-    """Return the columns that the program changed since the row was loaded. Raises UnrecordedWrite for its identity."""
+    """Return the columns that the program changed since the row was loaded."""
     loaded = row.loaded
-    changed = {
+    return {
         name: row.__dict__[name]
         for name in LOADED_COLUMNS
         if name in row.__dict__ and (name not in loaded or loaded[name] != row.__dict__[name])
     }
-    moved = [name for name in IDENTITY_COLUMNS if name in changed and name in loaded]
+
+
+def _refuse_moving(row: StudentModule, names: Iterable[str], stored: StudentModule) -> None:
+    moved = [name for name in names if getattr(row, name) != getattr(stored, name)]
     if moved:
         raise UnrecordedWrite(
             f"StudentModule {row.pk} cannot change its {', '.join(moved)}: its history says whose it is. "
             "Write the other learner's or block's own row instead."
         )
-    return changed
 
 
 def _merged(row: StudentModule, stored: StudentModule, mine: dict[str, Any]) -> Values:

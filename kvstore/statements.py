@@ -4,22 +4,20 @@
 transaction around a single statement.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from django.db import connections
-from django.db.models import Field, Model
+from django.db.models import Model
 from django.db.models.constants import OnConflict
 from django.db.models.sql import InsertQuery
 
 
 def insert(rows: Sequence[Model], using: str) -> None:
-    """Insert rows in one statement and give them their ids, where the database tells them."""
-    fields = [field for field in rows[0]._meta.concrete_fields if not field.primary_key]
-    query = InsertQuery(type(rows[0]))
-    _execute(query, fields, rows, using)
+    """Insert rows in one statement and give them their ids, where the database tells them.
+
+    Either all or none of them have ids already.
+    """
+    _execute(InsertQuery(type(rows[0])), rows, using)
 
 
 def upsert(
@@ -35,13 +33,14 @@ def upsert(
         # MySQL looks at every unique constraint, and takes none by name.
         unique_fields=[meta.get_field(name) for name in unique_fields] if by_target else [],
     )
-    known = all(row.pk is not None for row in rows)
-    _execute(query, [field for field in meta.concrete_fields if known or not field.primary_key], rows, using)
+    _execute(query, rows, using)
 
 
-def _execute(query: InsertQuery, fields: Sequence[Field[Any, Any]], rows: Sequence[Model], using: str) -> None:
+def _execute(query: InsertQuery, rows: Sequence[Model], using: str) -> None:
+    meta = rows[0]._meta
+    key = meta.pk
+    fields = [field for field in meta.concrete_fields if field is not key or rows[0].pk is not None]
     query.insert_values(fields, list(rows))
-    key = rows[0]._meta.pk
     told = connections[using].features.can_return_rows_from_bulk_insert and key not in fields
     returned = query.get_compiler(using=using).execute_sql([key] if told else None)
     for row, columns in zip(rows, returned, strict=False):

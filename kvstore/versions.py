@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from kvstore import codec, statements
 from kvstore.exceptions import CorruptState, UnstorableScore, UnstorableValue
+from kvstore.keys import block_address
 from kvstore.signals import CHANGED, CREATED, StateVersion, state_written
 
 if TYPE_CHECKING:
@@ -52,9 +53,12 @@ def checked_score(score: Any, where: str) -> float | None:
     """Return ``score`` if it is None or a finite number. Raises UnstorableScore."""
     if score is None:
         return None
-    if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
-        raise UnstorableScore(f"{where} is {score!r:.60}; pass a finite number or None.")
-    return float(score)
+    try:
+        if not isinstance(score, bool) and isinstance(score, (int, float)) and math.isfinite(score):
+            return float(score)
+    except OverflowError:
+        pass
+    raise UnstorableScore(f"{where} is {score!r:.60}; pass a finite number or None.")
 
 
 def fields_of(row: StudentModule) -> dict[str, object]:
@@ -63,6 +67,19 @@ def fields_of(row: StudentModule) -> dict[str, object]:
         return codec.loads_state(row.state)
     except ValueError as error:
         raise CorruptState(row._meta.db_table, [row.pk], 1, str(error)) from error
+
+
+def check_new(row: StudentModule) -> None:
+    """Complete a row that is not stored yet. Raises UnstorableValue, UnstorableScore or UnusableKey."""
+    address = block_address(row.module_state_key, row.course_id)
+    row.module_type = row.module_type or address.block_type
+    row.state, row.grade, row.max_grade = checked(row.values, str(row))
+
+
+def begin(row: StudentModule, now: datetime) -> None:
+    """Make ``row``, checked and not stored yet, its version 1."""
+    row.version = 0
+    advance(row, row.values, now)
 
 
 def advance(row: StudentModule, values: Values, now: datetime) -> bool:
@@ -128,7 +145,7 @@ def _differs(row: StudentModule, values: Values) -> bool:
         return True
     try:
         # The same fields may stand there with other white space.
-        return codec.dumps(codec.loads_state(row.state)) != values.state
+        return codec.dumps(codec.loads_state(row.state)) != codec.dumps(codec.loads_state(values.state))
     except ValueError:
         return True
 

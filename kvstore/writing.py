@@ -9,7 +9,7 @@ from django.db import IntegrityError, router
 from kvstore import codec, versions
 from kvstore.chunks import chunked
 from kvstore.conf import conf
-from kvstore.exceptions import CorruptState, UnknownLearner
+from kvstore.exceptions import UnknownLearner
 from kvstore.keys import BlockAddress
 from kvstore.models import StudentModule
 from kvstore.transactions import in_transaction
@@ -21,7 +21,7 @@ Change = Callable[[StudentModule], Values]
 
 def overlay(fields: Mapping[str, Any]) -> Change:
     """Return the change that sets these fields, all storable, and leaves a block's other fields alone."""
-    return lambda row: row.values._replace(state=_text(row, {**versions.fields_of(row), **fields}))
+    return lambda row: row.values._replace(state=codec.dumps({**versions.fields_of(row), **fields}))
 
 
 def removal(names: frozenset[str] | None) -> Change:
@@ -31,7 +31,7 @@ def removal(names: frozenset[str] | None) -> Change:
         if row.state is None:
             return row.values
         kept = {} if names is None else {n: v for n, v in versions.fields_of(row).items() if n not in names}
-        return row.values._replace(state=_text(row, kept))
+        return row.values._replace(state=codec.dumps(kept))
 
     return remove
 
@@ -106,11 +106,3 @@ def _new_row(student_id: int, address: BlockAddress) -> StudentModule:
         module_state_key=address.usage_key,
         module_type=address.block_type,
     )
-
-
-def _text(row: StudentModule, fields: Mapping[str, Any]) -> str:
-    try:
-        return codec.dumps(fields)
-    except ValueError as error:
-        # The new fields were checked, so it is what the row held: a number too large for JSON's readers.
-        raise CorruptState(row._meta.db_table, [row.pk], 1, str(error)) from error

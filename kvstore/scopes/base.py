@@ -9,7 +9,7 @@ from opaque_keys.edx.asides import AsideUsageKey
 from xblock.runtime import KeyValueStore
 
 from kvstore.exceptions import UnusableKey
-from kvstore.keys import BLOCK_FAMILY
+from kvstore.keys import BLOCK_FAMILY, unversioned
 
 
 class Owner(NamedTuple):
@@ -21,7 +21,7 @@ class Owner(NamedTuple):
     @classmethod
     def of(cls, key: KeyValueStore.Key) -> "Owner":
         """Return the owner of the field that ``key`` names."""
-        return cls(key.block_scope_id, key.block_family)
+        return cls(unversioned(key.block_scope_id), key.block_family)
 
 
 class Fields(Protocol):
@@ -57,17 +57,21 @@ class ScopeCache(ABC, Generic[FieldsT]):
 
     def __init__(self) -> None:
         self._loaded: dict[Owner, FieldsT] = {}
+        self._assumed: set[Owner] = set()
 
     def prefetch(self, owners: Iterable[Owner]) -> None:
         """Load all fields of these owners that are not loaded yet, one query for each chunk."""
-        missing = [owner for owner in dict.fromkeys(owners) if owner not in self._loaded]
+        missing = [owner for owner in dict.fromkeys(owners) if owner not in self._loaded or owner in self._assumed]
         if missing:
+            self._assumed.difference_update(missing)
             self._loaded |= self._load(missing)
 
     def assume_missing(self, owners: Iterable[Owner]) -> None:
-        """Take it as known that these owners have no fields here; they declare none."""
+        """Take these owners, which declare no fields here, to have none, until somebody who does asks for them."""
         for owner in owners:
-            self._loaded.setdefault(owner, self._empty(owner))
+            if owner not in self._loaded:
+                self._assumed.add(owner)
+                self._loaded[owner] = self._empty(owner)
 
     def fields(self, key: KeyValueStore.Key) -> FieldsT:
         """Return the fields of the key's owner, loaded now if they are not yet: unread is not missing."""
@@ -79,7 +83,7 @@ class ScopeCache(ABC, Generic[FieldsT]):
 
     @abstractmethod
     def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:
-        """Store these values, all storable, and return what to call to remember them once they are committed."""
+        """Store these values, all storable, and return what to call to remember them when all of a save is stored."""
 
     @abstractmethod
     def delete(self, key: KeyValueStore.Key) -> None:

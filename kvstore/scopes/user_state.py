@@ -10,6 +10,7 @@ from xblock.runtime import KeyValueStore
 
 from kvstore import codec
 from kvstore.client import DjangoXBlockUserStateClient
+from kvstore.exceptions import CorruptState
 from kvstore.keys import BlockAddress, block_address
 from kvstore.reading import StoredState, stored_states
 from kvstore.scopes.base import Owner, ScopeCache, check_usage_owner
@@ -73,9 +74,16 @@ class UserStateCache(ScopeCache[StateFields]):
             for owner, fields in states.items():
                 # A block that was never read stays unread: what was written is not all that it has.
                 if owner in self._loaded:
-                    self._loaded[owner].overlay(fields, rows[addresses[owner]].modified)
+                    self._remember(owner, fields, rows[addresses[owner]].modified)
 
         return remember
+
+    def _remember(self, owner: Owner, fields: Mapping[str, Any], modified: datetime) -> None:
+        try:
+            self._loaded[owner].overlay(fields, modified)
+        except CorruptState:
+            # The row was unreadable when it was loaded and had been mended when it was written: load it again.
+            del self._loaded[owner]
 
     def delete(self, key: KeyValueStore.Key) -> None:
         owner = Owner.of(key)

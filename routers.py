@@ -35,7 +35,8 @@ class StudentModuleHistoryRouter:
         alias = conf.HISTORY_DATABASE_ALIAS
         if app_label != APP_LABEL:
             return False if db == alias != DEFAULT_DB_ALIAS else None
-        if model_name and _is_beside_state(_installed_model(app_label, model_name)):
+        # A migration's own record of a model tells where that model lived, if it is no longer installed.
+        if _is_beside_state(hints.get("model")) or _is_beside_state(_installed_model(app_label, model_name)):
             return db == _state_alias()
         return db == alias
 
@@ -49,10 +50,9 @@ def _is_beside_state(model: Model | None) -> bool:
     return bool(getattr(model, "beside_state", False))
 
 
-def _installed_model(app_label: str, model_name: str) -> type[models.Model] | None:
-    # Migrations hand over models made from their own record, which lack what the class says of itself.
+def _installed_model(app_label: str, model_name: str | None) -> type[models.Model] | None:
     try:
-        return apps.get_model(app_label, model_name)
+        return apps.get_model(app_label, model_name) if model_name else None
     except LookupError:
         return None
 

@@ -3,9 +3,11 @@
 from django.urls import path
 
 from demo import views
+from demo.health import health
 
 urlpatterns = [
     path("", views.courseware, name="courseware"),
+    path("health/", health, name="health"),
     path("conformance/<slug:suite>/", views.conformance, name="conformance"),
     path("handlers/<str:usage_key>/<str:name>/", views.handler, name="handler"),
     path("handlers/<str:usage_key>/<str:name>/<path:suffix>", views.handler, name="handler"),

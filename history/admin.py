@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from history.committed import committed
-from history.models import StudentModuleHistory
+from history.models import PendingHistory, StudentModuleHistory
 from kvstore.admin import ReadOnlyAdmin
 
 
@@ -70,6 +70,11 @@ class StudentModuleHistoryAdmin(ReadOnlyAdmin):
     @admin.display(description="changed by", empty_value="-")
     def actor(self, entry: Any) -> str | None:
         return None if entry.actor_id is None else _name(entry.actor_id, entry.usernames)
+
+
+@admin.register(PendingHistory)
+class PendingHistoryAdmin(StudentModuleHistoryAdmin):
+    """Versions that wait for the history database; each is one, as it was written with its state."""
 
 
 def _name(user_id: int, named: dict[int, str]) -> str:

@@ -13,7 +13,8 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
 
 from history.conf import APP_LABEL, conf
-from history.models import StudentModuleHistory
+from history.health import health
+from history.models import PendingHistory, StudentModuleHistory
 from kvstore.models import StudentModule
 
 DOCS = "See docs/reference/checks.md#"
@@ -23,7 +24,8 @@ def register() -> None:
     """Add the checks to ``manage.py check``; the one that connects needs ``--deploy --database``."""
     for check in (check_alias, check_router, check_migrations_routed, check_autocommit, check_block_types):
         checks.register(check, checks.Tags.compatibility)
-    checks.register(check_tables, checks.Tags.database, deploy=True)
+    for check in (check_tables, check_waiting_table, check_waiting_age):
+        checks.register(check, checks.Tags.database, deploy=True)
 
 
 def check_alias(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -56,21 +58,30 @@ def check_router(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
 
 def check_migrations_routed(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     alias = conf.HISTORY_DATABASE_ALIAS
-    allowed = {name for name in settings.DATABASES if router.allow_migrate_model(name, StudentModuleHistory)}
-    wrong = sorted(allowed - {alias})
-    if alias in settings.DATABASES and alias not in allowed:
-        wrong.append(f"not {alias}")
-    foreign = alias != DEFAULT_DB_ALIAS and router.allow_migrate_model(alias, StudentModule)
-    if not wrong and not foreign:
+    if alias not in settings.DATABASES:
         return []
-    where = f"on {', '.join(wrong)}" if wrong else f"with those of other apps on {alias}"
+    allowed = {name for name in settings.DATABASES if router.allow_migrate_model(name, StudentModuleHistory)}
+    if alias == DEFAULT_DB_ALIAS:
+        # One database: its replicas, where the project lets migrations run there, are the project's matter.
+        allowed -= {name for name in settings.DATABASES if name != alias and _takes_state(name)}
+    problems = [f"would run on {name!r} too" for name in sorted(allowed - {alias})]
+    if alias not in allowed:
+        problems.append(f"would not run on {alias!r}")
+    if alias != DEFAULT_DB_ALIAS and _takes_state(alias):
+        problems.append(f"would run beside those of other apps on {alias!r}")
+    if not problems:
+        return []
     return [
         _error(
             3,
-            f"The migrations of the history would run {where}.",
+            f"The migrations of the history {' and '.join(problems)}.",
             "Put 'routers.StudentModuleHistoryRouter' before routers that answer allow_migrate for every app.",
         )
     ]
+
+
+def _takes_state(alias: str) -> bool:
+    return bool(router.allow_migrate_model(alias, StudentModule))
 
 
 def check_autocommit(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -88,13 +99,16 @@ def check_autocommit(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessag
 
 
 def check_block_types(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    types = conf.HISTORY_BLOCK_TYPES
-    if types == "*" or (not isinstance(types, str) and all(isinstance(name, str) for name in types)):
+    types: Any = conf.HISTORY_BLOCK_TYPES
+    if types == "*" or (
+        isinstance(types, Collection) and not isinstance(types, str) and all(isinstance(name, str) for name in types)
+    ):
         return []
+    why = "would be read letter by letter" if isinstance(types, str) else "is no list of names"
     return [
         _error(
             7,
-            f"HISTORY_BLOCK_TYPES is {types!r}, which would be read letter by letter.",
+            f"HISTORY_BLOCK_TYPES is {types!r}, which {why}.",
             "Make it a list of block types, such as ['problem'], or '*' for all.",
         )
     ]
@@ -125,6 +139,44 @@ def check_tables(
             f"The history database {alias!r} is not migrated: {', '.join(missing)}.",
             f"Run `manage.py migrate --database {alias}`. If it was migrated before the router was in place, first run "
             f"`manage.py migrate --database {alias} --fake {APP_LABEL} zero`.",
+        )
+    ]
+
+
+def check_waiting_table(
+    app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Without its table a write during an outage fails. Connects, so it runs only with the state's ``--database``."""
+    alias = router.db_for_write(PendingHistory)
+    if (
+        alias not in (databases or ())
+        or PendingHistory._meta.db_table in connections[alias].introspection.table_names()
+    ):
+        return []
+    return [
+        _error(
+            8,
+            f"{alias!r} has no table for the entries that wait while the history database is down.",
+            f"Run `manage.py migrate --database {alias}`.",
+        )
+    ]
+
+
+def check_waiting_age(
+    app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Entries that wait too long mean that nobody delivers them."""
+    alias = router.db_for_write(PendingHistory)
+    if alias not in (databases or ()) or check_waiting_table(None, databases):
+        return []
+    found = health()
+    if not found.overdue:
+        return []
+    return [
+        checks.Warning(
+            f"{found.pending} history entries wait for delivery, the oldest since {found.oldest_pending}.",
+            hint=f"Run `manage.py deliver_history`, or leave it running with --watch. {DOCS}history-w001",
+            id="history.W001",
         )
     ]
 

@@ -1,49 +1,62 @@
 """Which of many entries, of many rows, tell of versions that were committed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
 
-from django.db import router
+from django.db import models, router
 
-from history.models import StudentModuleHistory
+from history.models import Entry, PendingHistory, StudentModuleHistory
 from kvstore.models import StudentModule
 
 Identity = tuple[int, str, str]
+EntryT = TypeVar("EntryT", bound=Entry)
+
+DELETED = StudentModuleHistory.Action.DELETED
 
 
-def committed(entries: Sequence[StudentModuleHistory]) -> list[StudentModuleHistory]:
-    """Return those entries whose version was committed; one query on the state's database, two where rows are gone.
+def committed(entries: Sequence[EntryT]) -> list[EntryT]:
+    """Return those entries whose version was committed; two queries on ``default``, one on the history for gone rows.
 
     An entry is written before its version commits. It was rolled back if its row has not reached that version, if
     the row is another learner's or block's, which got the same id afterwards, or if there is no row and no entry
-    that says it was deleted.
+    that says it was deleted, or says so of an earlier version. Where an entry of the same version waits for delivery,
+    the waiting one is what was committed.
     """
     ids = {entry.student_module_id for entry in entries}
     rows = StudentModule.objects.using(router.db_for_read(StudentModule)).filter(pk__in=ids).defer("state")
     reached = {row.pk: (_identity(row), row.version) for row in rows}
-    others = [entry for entry in entries if not _is_of(entry, reached)]
-    ended = _ended({entry.student_module_id for entry in others}) if others else set()
-    return [
-        entry
-        for entry in entries
-        if (
-            entry.version <= reached[entry.student_module_id][1]
-            if _is_of(entry, reached)
-            else (entry.student_module_id, *_identity(entry)) in ended
-        )
-    ]
+    # What waits is read before what is delivered: it may be delivered in between.
+    waiting = list(_of_rows(PendingHistory, ids))
+    replaced = {(entry.student_module_id, entry.version) for entry in waiting}
+    gone = {entry.student_module_id for entry in entries if not _is_of(entry, reached)}
+    ended = _ended([*waiting, *(_of_rows(StudentModuleHistory, gone).filter(action=DELETED) if gone else ())])
+
+    def was_committed(entry: EntryT) -> bool:
+        if isinstance(entry, PendingHistory):
+            return True
+        if (entry.student_module_id, entry.version) in replaced:
+            return False
+        if _is_of(entry, reached):
+            return entry.version <= reached[entry.student_module_id][1]
+        return entry.version <= ended.get((entry.student_module_id, *_identity(entry)), 0)
+
+    return [entry for entry in entries if was_committed(entry)]
 
 
-def _is_of(entry: StudentModuleHistory, reached: dict[int, tuple[Identity, int]]) -> bool:
+def _is_of(entry: Entry, reached: dict[int, tuple[Identity, int]]) -> bool:
     found = reached.get(entry.student_module_id)
     return found is not None and found[0] == _identity(entry)
 
 
-def _identity(row: StudentModule | StudentModuleHistory) -> Identity:
+def _identity(row: StudentModule | Entry) -> Identity:
     return row.student_id, str(row.course_id), str(row.module_state_key)
 
 
-def _ended(ids: Iterable[int]) -> set[tuple[int, int, str, str]]:
-    """Return the id and identity of the rows that an entry says were deleted."""
-    entries = StudentModuleHistory.objects.using(router.db_for_read(StudentModuleHistory))
-    deleted = entries.filter(student_module_id__in=ids, action=StudentModuleHistory.Action.DELETED).defer("state")
-    return {(entry.student_module_id, *_identity(entry)) for entry in deleted}
+def _of_rows(model: type[Entry], ids: Collection[int]) -> models.QuerySet[Entry]:
+    entries = model._base_manager.using(router.db_for_read(model))
+    return entries.filter(student_module_id__in=ids).defer("state")
+
+
+def _ended(entries: Iterable[Entry]) -> dict[tuple[int, int, str, str], int]:
+    """Return the last version of the rows that an entry says were deleted, by id and identity."""
+    return {(entry.student_module_id, *_identity(entry)): entry.version for entry in entries if entry.action == DELETED}

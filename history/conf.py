@@ -21,6 +21,26 @@ class HistorySettings:
         """The block types whose history is recorded; ``"*"``, alone or among them, is every type."""
         return getattr(settings, "HISTORY_BLOCK_TYPES", ("problem",))
 
+    @property
+    def HISTORY_TIMEOUT(self) -> float:  # noqa: N802
+        """How long a write waits for the history database, connecting included, in seconds."""
+        return float(getattr(settings, "HISTORY_TIMEOUT", 2))
+
+    @property
+    def HISTORY_RETRY_AFTER(self) -> float:  # noqa: N802
+        """How long a history database that failed is left alone before one write tries it again, in seconds."""
+        return float(getattr(settings, "HISTORY_RETRY_AFTER", 30))
+
+    @property
+    def HISTORY_ON_DELETE(self) -> str:  # noqa: N802
+        """What becomes of the entries of a row that is deleted: "keep" or "erase"."""
+        return str(getattr(settings, "HISTORY_ON_DELETE", "keep"))
+
+    @property
+    def HISTORY_PENDING_ALARM(self) -> float:  # noqa: N802
+        """From what age on an entry that waits for delivery is a problem, in seconds."""
+        return float(getattr(settings, "HISTORY_PENDING_ALARM", 3600))
+
 
 conf = HistorySettings()
 

@@ -28,6 +28,10 @@ class Change:
         learner_id: int | None = getattr(actor, "pk", actor)
         return learner_id
 
+    def as_message(self) -> dict[str, Any]:
+        """Return what to send along with a task, as JSON; in the worker ``change_context(**message)`` takes it up."""
+        return {"actor": self.actor_id, "reason": self.reason, "request_id": self.request_id}
+
 
 # A context variable follows threads started with its context, tasks and async views; each change is immutable.
 NO_CHANGE = Change()
@@ -58,12 +62,23 @@ def change_context(
 
 
 def _checked(change: Change) -> Change:
-    for name, text, longest in (
-        ("reason", change.reason, MAX_REASON_LENGTH),
-        ("request id", change.request_id, MAX_REQUEST_ID_LENGTH),
-    ):
-        if len(text) > longest or "\0" in text:
-            raise UnusableContext(
-                f"The {name} {text[:40]!r} has {len(text)} characters or a NUL; at most {longest}, none NUL."
-            )
+    _check_text("reason", change.reason, MAX_REASON_LENGTH)
+    _check_text("request id", change.request_id, MAX_REQUEST_ID_LENGTH)
+    actor = change.actor
+    # A user, or a function that finds one, is asked when an entry is written.
+    if isinstance(actor, (str, bytes, float)) or (isinstance(actor, int) and not abs(actor) < 2**63):
+        raise UnusableContext(f"The actor {actor!r:.60} is no user and no id of one; pass request.user, or an id.")
     return change
+
+
+def _check_text(name: str, text: object, longest: int) -> None:
+    if not isinstance(text, str):
+        raise UnusableContext(f"The {name} {text!r:.60} is a {type(text).__name__}; pass a string.")
+    if len(text) > longest or "\0" in text:
+        raise UnusableContext(
+            f"The {name} {text[:40]!r} has {len(text)} characters or a NUL; at most {longest}, none NUL."
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UnusableContext(f"The {name} {text[:40]!r} has a lone surrogate; leave it out.") from error

@@ -21,7 +21,8 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseB
 class ChangeContextMiddleware:
     """Sets the change context of each request: its user, and its X-Request-ID or a new one.
 
-    Place it after the authentication middleware. The user is looked up only when a version is written.
+    Place it after the authentication middleware. The user is looked up only when a version is written. What a streaming
+    response writes while it is sent is outside the request, and so outside this context.
     """
 
     sync_capable = True

@@ -1,4 +1,4 @@
-"""The entries: one for each version of a learner's state of a block."""
+"""The entries: one for each version of a learner's state of a block, delivered or waiting."""
 
 from __future__ import annotations
 
@@ -15,15 +15,8 @@ MAX_REASON_LENGTH = 255
 MAX_REQUEST_ID_LENGTH = 64
 
 
-class StudentModuleHistory(models.Model):
-    """One version of one learner's state of one block, as it was written.
-
-    An entry is written before its version commits, so one whose version is above that of its row, or whose row was
-    never there, never happened. :mod:`history.timeline` leaves those out; read entries through it.
-
-    The table can be split by ``student_module_id``: no statement relies on ``id`` being unique or in order, no
-    unique constraint is without ``student_module_id``, and nothing refers to another database.
-    """
+class Entry(models.Model):
+    """One version of one learner's state of one block, as it was written."""
 
     class Action(models.TextChoices):
         CREATED = signals.CREATED, "created"
@@ -50,9 +43,28 @@ class StudentModuleHistory(models.Model):
     reason = models.CharField(max_length=MAX_REASON_LENGTH, default="")
     request_id = models.CharField(max_length=MAX_REQUEST_ID_LENGTH, default="")
 
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"version {self.version} of learner {self.student_id}, {self.module_state_key}"
+
+
+class StudentModuleHistory(Entry):
+    """An entry in the history database.
+
+    An entry is written before its version commits, so one whose version is above that of its row, or whose row was
+    never there, never happened. :mod:`history.timeline` leaves those out; read entries through it.
+
+    The table can be split by ``student_module_id``: no statement relies on ``id`` being unique or in order, no
+    unique constraint is without ``student_module_id``, and nothing refers to another database.
+    """
+
     objects: ClassVar[models.Manager[StudentModuleHistory]] = AppendOnlyQuerySet.as_manager()
 
     class Meta:
+        # The guards hold for who looks behind ``objects``, too.
+        base_manager_name = "objects"
         verbose_name = "history entry"
         verbose_name_plural = "history entries"
         constraints = [
@@ -68,9 +80,6 @@ class StudentModuleHistory(models.Model):
             models.Index(fields=["student_id", "created", "student_module_id"], name="xblock_history_learner_idx"),
         ]
 
-    def __str__(self) -> str:
-        return f"version {self.version} of learner {self.student_id}, {self.module_state_key}"
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Add an entry. Raises AppendOnly for one that is stored already."""
         if not self._state.adding:
@@ -79,3 +88,29 @@ class StudentModuleHistory(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
         raise refusal("delete()")
+
+
+class BesideState:
+    """Marks a model of history that lives in the database of the state; migrations keep it with the model."""
+
+    beside_state = True
+
+
+class PendingHistory(BesideState, Entry):
+    """An entry that the history database did not take, waiting beside the state.
+
+    It was written in the transaction of its version, so it is here if and only if that version was committed.
+    ``manage.py deliver_history`` moves it over; until then readers find it here.
+    """
+
+    class Meta:
+        verbose_name = "waiting history entry"
+        verbose_name_plural = "waiting history entries"
+        constraints = [
+            # Keeps a version from waiting twice; finds the waiting versions of a row.
+            models.UniqueConstraint(fields=["student_module_id", "version"], name="xblock_history_pending_unique")
+        ]
+        indexes = [
+            # The waiting part of the timeline of a block for a learner, also when the row is gone.
+            models.Index(fields=["module_state_key", "student_id"], name="xblock_history_pending_idx")
+        ]

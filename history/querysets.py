@@ -20,10 +20,18 @@ class AppendOnlyQuerySet(models.QuerySet[Any]):
     def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None) -> NoReturn:
         raise refusal("bulk_update()")
 
-    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        if kwargs.get("update_conflicts"):
+    def bulk_create(
+        self,
+        objs: Iterable[Any],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,  # noqa: FBT001, FBT002  Django's signature
+        update_conflicts: bool = False,  # noqa: FBT001, FBT002
+        update_fields: Any = None,
+        unique_fields: Any = None,
+    ) -> list[Any]:
+        if update_conflicts:
             raise refusal("bulk_create(update_conflicts=True)")
-        return super().bulk_create(objs, *args, **kwargs)
+        return super().bulk_create(objs, batch_size, ignore_conflicts)
 
     # Django's own marks, which keep these off templates and related managers.
     update.alters_data = True  # type: ignore[attr-defined]

@@ -1,25 +1,35 @@
-"""Writes each version of a recorded block into the history database, before it commits in the state's.
+"""Records each version of a recorded block before it commits: in the history database, or waiting beside the state.
 
-Should the state's transaction roll back, its entry names a version that the row does not reach; readers leave it
-out, and the version that really comes next takes its place. Should the entry fail, the state's write fails with it.
+Should the state's transaction roll back, an entry in the history database names a version that the row does not reach;
+readers leave it out, and the version that really comes next takes its place. An entry that waits beside the state is
+written in the state's transaction, and rolls back with it.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import DatabaseError, router
-from django.utils.connection import ConnectionDoesNotExist
+from django.db import DatabaseError, OperationalError, router, transaction
+from django.db.models import Q
 
-from history.conf import is_recorded
+from history.conf import conf, is_recorded
 from history.context import Change, current_change
+from history.direct import try_entries, write_entries
+from history.erasure import ERASE, erase_when_committed
 from history.exceptions import HistoryUnavailable
-from history.models import StudentModuleHistory
-from kvstore.signals import StateVersion, state_written
-from kvstore.statements import upsert
+from history.models import Entry, PendingHistory, StudentModuleHistory
+from kvstore import statements
+from kvstore.signals import DELETED, StateVersion, state_written
+from kvstore.transactions import is_conflict
 
-# What says which version it is; written over, all the rest.
-KEY = ("student_module_id", "version")
-CONTENT = [field.name for field in StudentModuleHistory._meta.concrete_fields if field.name not in (*KEY, "id")]
+logger = logging.getLogger("history")
+
+NOT_TAKEN = (
+    "Database {using!r} did not take the history of the state, so the state was not stored: {error}. Run `manage.py "
+    "migrate --database {using}`."
+)
+
+COLUMNS = [field.name for field in Entry._meta.get_fields()]
 
 
 def connect() -> None:
@@ -27,12 +37,42 @@ def connect() -> None:
     state_written.connect(record, dispatch_uid="xblock_history.record")
 
 
-def record(versions: Sequence[StateVersion], **kwargs: Any) -> None:
-    """Write entries for those versions whose block type is recorded. Raises HistoryUnavailable."""
+def record(versions: Sequence[StateVersion], using: str, **kwargs: Any) -> None:
+    """Record those versions whose block type is recorded, in the transaction that writes them to ``using``."""
     recorded = [version for version in versions if is_recorded(version.module_type)]
-    if recorded:
-        change = current_change()
-        write_entries([entry_of(version, change) for version in recorded])
+    if not recorded:
+        return
+    change = current_change()
+    entries = [entry_of(version, change) for version in recorded]
+    if router.db_for_write(StudentModuleHistory) == using:
+        _record_together(entries, using)
+    else:
+        _record_apart(entries, using)
+    erase_when_committed(recorded, using)
+
+
+def _record_together(entries: Sequence[StudentModuleHistory], using: str) -> None:
+    """Write entries where the state is: they commit with it, or neither does."""
+    try:
+        write_entries(entries)
+    except OperationalError as error:
+        if is_conflict(error):
+            raise
+        raise HistoryUnavailable(NOT_TAKEN.format(using=using, error=error)) from error
+    except DatabaseError as error:
+        raise HistoryUnavailable(NOT_TAKEN.format(using=using, error=error)) from error
+
+
+def _record_apart(entries: Sequence[StudentModuleHistory], using: str) -> None:
+    # The end of a row proves that all before it was committed, so it must itself commit with the deletion.
+    endings = [entry for entry in entries if entry.action == DELETED]
+    others = [entry for entry in entries if entry.action != DELETED]
+    if others and not try_entries(others):
+        keep_waiting(others, using)
+    if endings:
+        keep_waiting(endings, using)
+        if conf.HISTORY_ON_DELETE != ERASE:
+            transaction.on_commit(lambda: deliver_now(endings), using=using, robust=True)
 
 
 def entry_of(version: StateVersion, change: Change) -> StudentModuleHistory:
@@ -47,13 +87,21 @@ def entry_of(version: StateVersion, change: Change) -> StudentModuleHistory:
     )
 
 
-def write_entries(entries: Sequence[StudentModuleHistory]) -> None:
-    """Write entries in one statement, over those of the same versions: such a one is this one or never happened."""
-    using = router.db_for_write(StudentModuleHistory)
-    try:
-        upsert(entries, using, unique_fields=KEY, update_fields=CONTENT)
-    except (DatabaseError, ConnectionDoesNotExist) as error:
-        raise HistoryUnavailable(
-            f"History database {using!r} did not take {len(entries)} entries, so the state was not stored: {error}. "
-            f"Check that it can be reached and run `manage.py migrate --database {using}`."
-        ) from error
+def keep_waiting(entries: Sequence[StudentModuleHistory], using: str) -> None:
+    """Write entries beside the state, in its transaction."""
+    waiting = [PendingHistory(**{name: getattr(entry, name) for name in COLUMNS}) for entry in entries]
+    statements.insert(waiting, using)
+    logger.info(
+        "%s history entries wait beside the state for the history database.",
+        len(waiting),
+        extra={"event": "pending", "count": len(waiting)},
+    )
+
+
+def deliver_now(entries: Sequence[StudentModuleHistory]) -> None:
+    """Deliver entries that were just committed beside the state; if the history database takes none, they wait on."""
+    if try_entries(entries):
+        delivered = Q()
+        for entry in entries:
+            delivered |= Q(student_module_id=entry.student_module_id, version=entry.version)
+        PendingHistory.objects.using(router.db_for_write(PendingHistory)).filter(delivered).delete()

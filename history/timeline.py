@@ -1,17 +1,18 @@
-"""Reading the versions of a block for a learner: those that were committed, newest first."""
+"""Reading the versions of a block for a learner: those that were committed, delivered or waiting, newest first."""
 
+import heapq
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, models, router
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils.connection import ConnectionDoesNotExist
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
 from history.exceptions import HistoryUnavailable
-from history.models import StudentModuleHistory
+from history.models import Entry, PendingHistory, StudentModuleHistory
 from kvstore.keys import BlockAddress, block_address
 from kvstore.models import StudentModule
 from kvstore.reading import CorruptRows
@@ -20,50 +21,108 @@ PAGE_SIZE = 1000
 """entries in one query"""
 
 Entries = models.QuerySet[StudentModuleHistory]
+DELETED = StudentModuleHistory.Action.DELETED
 
 
-def timeline(
-    learner: Any, usage_key: UsageKey, course_key: LearningContextKey | None = None
-) -> Iterator[StudentModuleHistory]:
+class Row(NamedTuple):
+    """Whose timeline it is, and the row of the state as it stands, if there is one."""
+
+    student_id: int | None
+    row_id: int | None
+    version: int | None
+
+
+def timeline(learner: Any, usage_key: UsageKey, course_key: LearningContextKey | None = None) -> Iterator[Entry]:
     """Return the entries of a block for a learner, a user or a user's id, newest first.
 
-    Earlier rows of the learner on this block, deleted since, are part of it, each ending in its ``deleted`` entry.
-    ``course_key`` completes a usage key of the old form. Raises HistoryUnavailable.
+    Entries that wait for delivery are among them, as PendingHistory. Earlier rows of the learner on this block, deleted
+    since, are part of it, each ending in its ``deleted`` entry. ``course_key`` completes a usage key of the old form.
+    Raises HistoryUnavailable.
     """
     address = block_address(usage_key, course_key)
-    return _pages(_committed({"student_id": getattr(learner, "pk", learner)}, address))
+    return _entries({"student_id": getattr(learner, "pk", learner)}, address, ())
 
 
 def parsed_versions(learner: Mapping[str, Any], address: BlockAddress) -> Iterator[tuple[dict[str, Any], datetime]]:
     """Yield the fields and the time of every version, newest first; then raise CorruptState for unreadable ones."""
     corrupt = CorruptRows(StudentModuleHistory._meta.db_table)
-    for entry in _pages(_committed(learner, address).only("student_module_id", "version", "state", "created")):
+    for entry in _entries(learner, address, ("student_module_id", "version", "action", "state", "created")):
         fields = corrupt.parsed(entry.pk, entry.state)
         if fields is not None:
             yield fields, entry.created
     corrupt.raise_if_any()
 
 
-def _committed(learner: Mapping[str, Any], address: BlockAddress) -> Entries:
-    """Return the entries of versions that were committed; one query on the state's database, two where no row is."""
-    rows = StudentModule.objects.using(router.db_for_read(StudentModule))
-    chosen = rows.filter(**learner, module_state_key=address.usage_key, course_id=address.course_id)
-    row = chosen.values_list("id", "student_id", "version").first()
-    entries = StudentModuleHistory.objects.using(router.db_for_read(StudentModuleHistory)).filter(
-        module_state_key=address.usage_key,
-        course_id=address.course_id,
-        student_id__in=[row[1] if row else _learner_id(learner)],
+def _entries(learner: Mapping[str, Any], address: BlockAddress, columns: tuple[str, ...]) -> Iterator[Entry]:
+    # In this order: a version that is delivered between two of the queries is seen twice, never not at all; and
+    # one that commits after the first of them is left out of both.
+    row = _row(learner, address)
+    of_block = {
+        "module_state_key": address.usage_key,
+        "course_id": address.course_id,
+        "student_id": row.student_id,
+    }
+    waiting = _waiting(row, of_block, columns)
+    delivered = _pages(_only(_delivered(row, of_block, waiting), columns))
+    last = None
+    for entry in heapq.merge(waiting, delivered, key=_newest_first):
+        if _newest_first(entry) != last:
+            yield entry
+        last = _newest_first(entry)
+
+
+def _only(entries: models.QuerySet[Any], columns: tuple[str, ...]) -> models.QuerySet[Any]:
+    return entries.only(*columns) if columns else entries
+
+
+def _newest_first(entry: Entry) -> tuple[int, int]:
+    return -entry.student_module_id, -entry.version
+
+
+def _row(learner: Mapping[str, Any], address: BlockAddress) -> Row:
+    rows = StudentModule.objects.using(router.db_for_read(StudentModule)).filter(
+        module_state_key=address.usage_key, course_id=address.course_id
     )
-    # A row that is gone was there, if an entry says that it was deleted; otherwise its insert was rolled back.
-    ended = entries.filter(action=StudentModuleHistory.Action.DELETED)
-    if row is None:
-        return entries.filter(student_module_id__in=ended.values("student_module_id"))
-    row_id, _, version = row
-    ended = ended.exclude(student_module_id=row_id)
+    if "student_id" in learner:
+        # Not first(): there is one at most, and an order by id would offer the planner other indexes.
+        for row_id, version in rows.filter(**learner).values_list("id", "version"):
+            return Row(learner["student_id"], row_id, version)
+        return Row(learner["student_id"], None, None)
+    # Asked by name: the learner's id is needed even where no row is left to tell it.
+    model = get_user_model()
+    users = model._base_manager.using(router.db_for_read(StudentModule))
+    own = rows.filter(student_id=OuterRef("pk"))
+    named = users.filter(**{column.removeprefix("student__"): value for column, value in learner.items()})
+    for values in named.values_list("pk", Subquery(own.values("id")), Subquery(own.values("version"))):
+        return Row(*values)
+    return Row(None, None, None)
+
+
+def _waiting(row: Row, of_block: Mapping[str, Any], columns: tuple[str, ...]) -> list[Entry]:
+    """Return the entries that wait beside the state, where none is that was not committed."""
+    pending = PendingHistory.objects.using(router.db_for_read(PendingHistory)).filter(**of_block)
+    # What waits for a row above the version read committed since.
+    current = [
+        entry for entry in pending if entry.student_module_id != row.row_id or entry.version <= (row.version or 0)
+    ]
+    return sorted(current, key=_newest_first)
+
+
+def _delivered(row: Row, of_block: Mapping[str, Any], waiting: list[Entry]) -> Entries:
+    """Return the entries of the history database whose versions were committed."""
+    entries = StudentModuleHistory.objects.using(router.db_for_read(StudentModuleHistory)).filter(**of_block)
+    # A row that is gone was there, if an entry says that it was deleted; otherwise its insert was rolled back, and so
+    # was what follows its deletion.
+    end = entries.filter(action=DELETED, student_module_id=OuterRef("student_module_id"))
+    committed = Q(version__lte=Subquery(end.order_by("version").values("version")[:1]))
+    for entry in waiting:
+        if entry.action == DELETED:
+            committed |= Q(student_module_id=entry.student_module_id, version__lt=entry.version)
+    if row.row_id is None:
+        return entries.filter(committed)
     # An entry above the version of its row was rolled back.
-    return entries.filter(
-        Q(student_module_id=row_id, version__lte=version) | Q(student_module_id__in=ended.values("student_module_id"))
-    )
+    of_row = Q(student_module_id=row.row_id, version__lte=row.version)
+    return entries.filter(of_row | Q(committed, ~Q(student_module_id=row.row_id)))
 
 
 def _pages(entries: Entries) -> Iterator[StudentModuleHistory]:
@@ -86,16 +145,3 @@ def _fetched(entries: Entries) -> list[StudentModuleHistory]:
         return list(entries[:PAGE_SIZE])
     except (DatabaseError, ConnectionDoesNotExist) as error:
         raise HistoryUnavailable(f"The history database {entries.db!r} cannot be read: {error}.") from error
-
-
-def _learner_id(learner: Mapping[str, Any]) -> int | None:
-    """Return the id in, or behind the user's name in, a filter for rows."""
-    if "student_id" in learner:
-        known: int | None = learner["student_id"]
-        return known
-    model = get_user_model()
-    named = {column.removeprefix("student__"): value for column, value in learner.items()}
-    learner_id: int | None = (
-        model._base_manager.using(router.db_for_read(model)).filter(**named).values_list("pk", flat=True).first()
-    )
-    return learner_id

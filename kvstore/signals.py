@@ -35,7 +35,7 @@ class StateVersion(NamedTuple):
 
 
 state_written = Signal()
-"""Sent with ``versions``, a list of StateVersion, and ``using``, the alias they are written to.
+"""Sent by StateVersion with ``versions``, a list of StateVersion, and ``using``, the alias they are written to.
 
 The rows are locked and written; the transaction is not yet committed.
 """

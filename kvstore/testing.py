@@ -34,8 +34,12 @@ def assert_queries(**expected: int) -> Iterator[None]:
 
     An alias that is not named must get none. Raises AssertionError listing what was sent.
     """
+    # Others were never connected to, and a test that does not name them in ``databases`` may not begin to.
+    connected = {connection.alias for connection in connections.all(initialized_only=True)}
     with ExitStack() as stack:
-        captured = {alias: stack.enter_context(CaptureQueriesContext(connections[alias])) for alias in connections}
+        captured = {
+            alias: stack.enter_context(CaptureQueriesContext(connections[alias])) for alias in connected | set(expected)
+        }
         yield
     wrong = {alias: context for alias, context in captured.items() if len(context) != expected.get(alias, 0)}
     if wrong:

@@ -45,7 +45,8 @@ def in_transaction(
             if not retry_insert or attempt >= RACED_INSERT_ATTEMPTS:
                 raise
         except OperationalError as error:
-            if isinstance(error, WriteConflict) or not is_conflict(error):
+            # What was nested in this transaction could not try again, and has raised a WriteConflict.
+            if not isinstance(error, WriteConflict) and not is_conflict(error):
                 raise
             if nested or attempt >= conf.KVSTORE_WRITE_ATTEMPTS:
                 raise WriteConflict(f"A write gave way to another one {attempt} time(s): {error}") from error

@@ -113,7 +113,7 @@ def write_rows(rows: Sequence[StudentModule], using: str) -> None:
 def announce(versions: Sequence[StateVersion], using: str) -> None:
     """Send the versions that were just written."""
     if versions:
-        state_written.send(sender="xblock_kvstore.StudentModule", versions=versions, using=using)
+        state_written.send(sender=StateVersion, versions=versions, using=using)
 
 
 def version_of(row: StudentModule, action: str) -> StateVersion:
@@ -153,10 +153,16 @@ def _differs(row: StudentModule, values: Values) -> bool:
 def insert(rows: Sequence[StudentModule], using: str) -> None:
     """Insert new rows in one statement and give them their ids."""
     statements.insert(rows, using)
+    if any(row.pk is None for row in rows):
+        _look_up_ids(rows, using)
+
+
+def _look_up_ids(rows: Sequence[StudentModule], using: str) -> None:
+    """Give rows their ids on MySQL, which does not say which it gave; the unique constraint tells."""
+    filters = {f"{name}__in": {row.identity[name] for row in rows} for name in rows[0].identity}
+    found = {(row.student_id, *row.address): row.pk for row in plain_rows(type(rows[0]), using).filter(**filters)}
     for row in rows:
-        # MySQL does not say which ids it gave; the unique constraint tells.
-        if row.pk is None:
-            row.pk = plain_rows(type(row), using).values_list("pk", flat=True).get(**row.identity)
+        row.pk = found[row.student_id, *row.address]
 
 
 def _update(rows: Sequence[StudentModule], using: str) -> None:

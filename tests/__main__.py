@@ -3,7 +3,8 @@
     python -m tests [--require-all] [arguments of manage.py test ...]
 
 TEST_POSTGRES_URL and TEST_MARIADB_URL say where the servers are and as whom to connect; the names of the databases
-are added. With --require-all a server that does not answer is a failure.
+are added. TEST_POSTGRES_HISTORY_URL and TEST_MARIADB_HISTORY_URL may name a second server for the history. With
+--require-all a server that does not answer is a failure.
 """
 
 import json
@@ -54,8 +55,9 @@ def databases() -> list[tuple[str, dict[str, str], str]]:
     found = [("SQLite", {}, "")]
     for name, (variable, default) in SERVERS.items():
         url = os.environ.get(variable, default).rstrip("/")
-        urls = {"DATABASE_URL": f"{url}/{STATE}", "HISTORY_DATABASE_URL": f"{url}/{HISTORY}"}
-        problem = unreachable(url)
+        history_url = os.environ.get(variable.replace("_URL", "_HISTORY_URL"), url).rstrip("/")
+        urls = {"DATABASE_URL": f"{url}/{STATE}", "HISTORY_DATABASE_URL": f"{history_url}/{HISTORY}"}
+        problem = unreachable(url) or unreachable(history_url)
         found.append((name, urls, f"{problem} (set {variable}, now {url})" if problem else ""))
     return found
 

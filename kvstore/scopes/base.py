@@ -76,10 +76,12 @@ class ScopeCache(ABC, Generic[FieldsT]):
     def fields(self, key: KeyValueStore.Key) -> FieldsT:
         """Return the fields of the key's owner, loaded now if they are not yet: unread is not missing."""
         owner = Owner.of(key)
-        if owner not in self._loaded:
+        fields = self._loaded.get(owner)
+        if fields is None:
             self.check(key)
             self.prefetch([owner])
-        return self._loaded[owner]
+            fields = self._loaded[owner]
+        return fields
 
     @abstractmethod
     def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:

@@ -187,7 +187,7 @@ class ClientBudget(Budget):
             self.assertEqual(len(list(self.client.get_many(self.user.username, self.keys))), 20)
 
     def test_get_history_of_one_block(self):
-        with assert_queries(default=1, student_module_history=1):
+        with assert_queries(default=2, student_module_history=1):
             self.assertEqual(len(list(self.client.get_history(self.user.username, self.keys[0]))), 1)
 
     def test_get_history_of_a_deleted_row(self):

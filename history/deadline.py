@@ -1,0 +1,118 @@
+"""Bounds how long a call may wait for a database server that accepts and never answers.
+
+A server-side timeout cannot: the server is what hangs. Shutting the client's socket down from another thread makes the
+blocked call fail at once, with the drivers of PostgreSQL and MySQL alike. SQLite has no server and waits by its own
+``timeout``.
+"""
+
+import math
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+GRANULARITY = 0.05
+"""seconds between two looks at what is being waited for"""
+
+# libpq takes a shorter one for two seconds.
+SHORTEST_CONNECT_TIMEOUT = 2
+SERVERS = {"postgresql", "mysql"}
+
+
+class Watchdog:
+    """Cuts the connections of calls that are past their deadline. Its thread runs while anybody waits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: dict[object, tuple[float, Callable[[], int | None]]] = {}
+        self._anybody = threading.Event()
+        self._process = 0
+
+    def watch(self, socket_of: Callable[[], int | None], deadline: float) -> object:
+        """Cut the socket at ``deadline`` (on the monotonic clock) unless the returned token is dropped before."""
+        token = object()
+        with self._lock:
+            self._waiting[token] = (deadline, socket_of)
+            if self._process != os.getpid():
+                # A forked process has the parent's memory but not its threads.
+                self._process = os.getpid()
+                self._anybody = threading.Event()
+                threading.Thread(target=self._run, name="history-deadline", daemon=True).start()
+        self._anybody.set()
+        return token
+
+    def drop(self, token: object) -> None:
+        """Stop watching."""
+        with self._lock:
+            self._waiting.pop(token, None)
+
+    def _run(self) -> None:
+        anybody = self._anybody
+        while anybody.wait():
+            with self._lock:
+                now = time.monotonic()
+                for token, (deadline, socket_of) in list(self._waiting.items()):
+                    # While the driver still connects there is no socket to cut: look again.
+                    if now >= deadline and cut(socket_of()):
+                        del self._waiting[token]
+                if not self._waiting:
+                    anybody.clear()
+            time.sleep(GRANULARITY)
+
+
+# One thread for the process, whatever the number of connections and threads that write.
+watchdog = Watchdog()
+
+
+@contextmanager
+def bounded(connection: BaseDatabaseWrapper, seconds: float) -> Iterator[None]:
+    """Make what the block sends over ``connection`` fail when it takes longer than ``seconds``."""
+    if connection.vendor not in SERVERS:
+        yield
+        return
+    deadline = time.monotonic() + seconds
+    if connection.connection is None:
+        _limit_connecting(connection, seconds)
+        if connection.vendor == "mysql":
+            connection.ensure_connection()
+    token = watchdog.watch(_socket_of(connection), deadline)
+    try:
+        yield
+    finally:
+        watchdog.drop(token)
+
+
+def cut(descriptor: int | None) -> bool:
+    """Shut a socket down; False where there is none yet. One that is down already needs no cutting."""
+    if descriptor is None:
+        return False
+    with suppress(OSError):
+        duplicate = socket.socket(fileno=os.dup(descriptor))
+        try:
+            duplicate.shutdown(socket.SHUT_RDWR)
+        finally:
+            duplicate.close()
+    return True
+
+
+def _socket_of(connection: BaseDatabaseWrapper) -> Callable[[], int | None]:
+    """Return what gives the connection's socket, callable from another thread."""
+    if connection.vendor == "mysql":
+        # mysqlclient answers only in the thread that uses the connection.
+        descriptor: int = connection.connection.fileno()
+        return lambda: descriptor
+    return lambda: connection.connection.fileno() if connection.connection is not None else None
+
+
+def _limit_connecting(connection: BaseDatabaseWrapper, seconds: float) -> None:
+    options = connection.settings_dict.get("OPTIONS", {})
+    limit = max(SHORTEST_CONNECT_TIMEOUT, math.ceil(seconds))
+    given = options.get("connect_timeout")
+    # This connection's own copy: the settings stay as they are.
+    connection.settings_dict = connection.settings_dict | {
+        "OPTIONS": {**options, "connect_timeout": min(limit, int(given)) if given else limit}
+    }

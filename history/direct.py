@@ -1,0 +1,80 @@
+"""The direct way into the history database: one statement, one deadline, no more than one failure in a while."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, connections, router
+from django.utils.connection import ConnectionDoesNotExist
+
+from history.breaker import breaker
+from history.conf import conf
+from history.deadline import bounded
+from history.models import StudentModuleHistory
+from kvstore.statements import upsert
+from kvstore.transactions import is_conflict
+
+logger = logging.getLogger("history")
+
+# What says which version an entry is of; all the rest is written over.
+KEY = ("student_module_id", "version")
+CONTENT = [field.name for field in StudentModuleHistory._meta.concrete_fields if field.name not in (*KEY, "id")]
+
+CONFLICT_ATTEMPTS = 3
+
+
+def write_entries(entries: Sequence[StudentModuleHistory]) -> None:
+    """Write entries in one statement, over those of the same versions: such a one is this one or never happened.
+
+    Raises the error of the database.
+    """
+    upsert(entries, router.db_for_write(StudentModuleHistory), unique_fields=KEY, update_fields=CONTENT)
+
+
+def try_entries(entries: Sequence[StudentModuleHistory]) -> bool:
+    """Write entries if the history database works; return whether it took them.
+
+    Waits HISTORY_TIMEOUT seconds at most, and not at all for a database that failed less than HISTORY_RETRY_AFTER
+    seconds ago. Raises nothing that the database raised.
+    """
+    if not breaker.allows():
+        return False
+    try:
+        _write_in_time(entries)
+    except (DataError, IntegrityError) as error:
+        # It works, but not with these; the others need not wait for them.
+        breaker.succeeded()
+        logger.error("The history database refused entries: %s", error, extra={"event": "refused"})
+        return False
+    except (DatabaseError, InterfaceError, ConnectionDoesNotExist) as error:
+        if isinstance(error, OperationalError) and is_conflict(error):
+            breaker.succeeded()
+        else:
+            breaker.failed(error)
+        return False
+    except BaseException as error:
+        # An interrupted probe must not leave the breaker waiting for its answer.
+        breaker.failed(error)
+        raise
+    breaker.succeeded()
+    return True
+
+
+def _write_in_time(entries: Sequence[StudentModuleHistory]) -> None:
+    connection = connections[router.db_for_write(StudentModuleHistory)]
+    deadline = time.monotonic() + conf.HISTORY_TIMEOUT
+    for attempt in range(1, CONFLICT_ATTEMPTS + 1):
+        kept = connection.connection is not None
+        try:
+            with bounded(connection, deadline - time.monotonic()):
+                write_entries(entries)
+            return
+        except (OperationalError, InterfaceError) as error:
+            conflict = isinstance(error, OperationalError) and is_conflict(error)
+            if connection.in_atomic_block:
+                raise
+            if not conflict:
+                # A connection that was kept may have died long ago; a new one tells whether the server did.
+                connection.close()
+            if attempt == CONFLICT_ATTEMPTS or time.monotonic() >= deadline or not (kept or conflict):
+                raise

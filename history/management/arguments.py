@@ -1,0 +1,10 @@
+"""What the commands of history take on their command lines."""
+
+from argparse import ArgumentTypeError
+
+
+def positive(text: str) -> int:
+    """Read a whole number above zero."""
+    if not text.isdecimal() or not int(text):
+        raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)

@@ -1,0 +1,78 @@
+"""``manage.py verify_history``: whether every version has its entry, and every entry its version."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from history.examination import Problem
+from history.management.arguments import positive
+from history.management.progress import Progress
+from history.verification import BATCH_SIZE, Verification, verify
+
+
+class Command(BaseCommand):
+    """Safe to run twice, and while learners write."""
+
+    help = (
+        "Compares the state with its history, in the order of the rows' ids. Repair rebuilds what the present row "
+        "proves, removes what provably never committed, ends the history of a row that vanished, and leaves the rest. "
+        "Exit code 1 when something is wrong and was not repaired."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--repair", action="store_true", help="mend what can be proved; without it nothing changes")
+        parser.add_argument("--json", action="store_true", help="one JSON object a line, the sums last")
+        parser.add_argument("--after", type=int, default=0, help="go on after the row with this id")
+        parser.add_argument(
+            "--batch-size", type=positive, default=BATCH_SIZE, help="rows compared at once (default: %(default)s)"
+        )
+        parser.add_argument("--sleep", type=float, default=0, help="seconds to rest after each batch")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        progress = Verification(last_id=options["after"])
+        shown = Progress(self.stderr, verbosity=options["verbosity"])
+        problems = verify(
+            progress,
+            repair=options["repair"],
+            batch_size=options["batch_size"],
+            pause=options["sleep"],
+            after_batch=lambda: shown(f"{progress.rows} rows compared; to go on from here: --after {progress.last_id}"),
+        )
+        try:
+            for problem in problems:
+                self.write(problem, as_json=options["json"])
+        finally:
+            # Also when it is interrupted: then this says where to go on.
+            self.sum_up(progress, as_json=options["json"])
+        sys.exit(1 if progress.unrepaired else 0)
+
+    def write(self, problem: Problem, *, as_json: bool) -> None:
+        values = problem.as_dict()
+        if as_json:
+            self.stdout.write(json.dumps(values))
+        else:
+            versions = ", ".join(map(str, problem.versions)) + (
+                ", ..." if problem.count > len(problem.versions) else ""
+            )
+            mended = "repaired" if problem.repaired else "not repaired"
+            where = f"row {problem.student_module_id}, version {versions}"
+            self.stdout.write(f"{problem.kind}: {where}: {mended}. {problem.detail}".strip())
+
+    def sum_up(self, progress: Verification, *, as_json: bool) -> None:
+        sums = {
+            "rows": progress.rows,
+            "entries": progress.entries,
+            "last_id": progress.last_id,
+            "problems": dict(progress.problems),
+            "unrepaired": progress.unrepaired,
+        }
+        if as_json:
+            self.stdout.write(json.dumps(sums))
+        else:
+            found = ", ".join(f"{count} {kind}" for kind, count in progress.problems.items()) or "nothing wrong"
+            self.stdout.write(
+                f"{progress.rows} rows and {progress.entries} entries compared, up to row {progress.last_id}: {found}."
+            )

@@ -1,0 +1,159 @@
+"""What could not be recorded during an outage waits beside the state, is read from there, and is delivered once.
+
+TransactionTestCase: the outage is a table that is really renamed, and delivery commits on two databases.
+"""
+
+import io
+import json
+from unittest.mock import patch
+
+from django.core.management import call_command
+from django.db import DataError, OperationalError, transaction
+from django.test import TransactionTestCase
+
+from history import direct
+from history.api import change_context, timeline
+from history.delivery import deliver
+from history.models import PendingHistory, StudentModuleHistory
+from kvstore.api import DjangoXBlockUserStateClient, set_score
+from kvstore.models import StudentModule
+from kvstore.testing import UserFactory, assert_queries
+from tests.history.outages import history_outage
+from tests.kvstore.blocks import usage
+
+
+def versions(user, block="block"):
+    return [(entry.version, json.loads(entry.state or "null")) for entry in timeline(user, usage(block))]
+
+
+class Waiting(TransactionTestCase):
+    databases = {"default", "student_module_history"}
+
+    def setUp(self):
+        self.user = UserFactory()
+        self.client = DjangoXBlockUserStateClient(self.user)
+
+    def set(self, value, block="block"):
+        self.client.set(self.user.username, usage(block), {"a": value})
+
+    def write_through_an_outage(self):
+        self.set(1)
+        with history_outage(), change_context(actor=self.user, reason="outage", request_id="r1"):
+            self.set(2)
+            set_score(self.user.pk, usage("block"), 1, 2)
+            StudentModule.objects.get().save()
+        self.set(3)
+
+    def test_an_outage_costs_no_write_and_no_version(self):
+        self.write_through_an_outage()
+        self.assertEqual(StudentModule.objects.get().version, 4)
+        self.assertEqual(versions(self.user), [(4, {"a": 3}), (3, {"a": 2}), (2, {"a": 2}), (1, {"a": 1})])
+        self.assertEqual(PendingHistory.objects.count(), 2)
+        waiting = PendingHistory.objects.latest("version")
+        self.assertEqual((waiting.actor_id, waiting.reason, waiting.request_id), (self.user.pk, "outage", "r1"))
+        self.assertEqual((waiting.grade, waiting.created), (1.0, timeline_entry(self.user, 3).created))
+
+    def test_the_client_reads_what_waits(self):
+        self.write_through_an_outage()
+        with assert_queries(default=2, student_module_history=1):
+            states = [state.state for state in self.client.get_history(self.user.username, usage("block"))]
+        self.assertEqual(states, [{"a": 3}, {"a": 2}, {"a": 2}, {"a": 1}])
+
+    def test_what_waits_rolls_back_with_its_state(self):
+        with history_outage(), self.assertRaises(ZeroDivisionError), transaction.atomic():
+            self.set(1)
+            self.assertEqual(PendingHistory.objects.count(), 1)
+            raise ZeroDivisionError
+        self.assertFalse(PendingHistory.objects.exists())
+
+    def test_delivery_moves_what_waits_and_changes_no_timeline(self):
+        self.write_through_an_outage()
+        before = versions(self.user)
+        result = deliver(batch_size=1)
+        self.assertEqual((result.delivered, result.refused, result.error), (2, 0, None))
+        self.assertFalse(PendingHistory.objects.exists())
+        self.assertEqual(versions(self.user), before)
+        self.assertEqual(StudentModuleHistory.objects.count(), 4)
+
+    def test_delivery_that_crashed_before_it_deleted_is_repeated_without_a_trace(self):
+        self.write_through_an_outage()
+        with patch("django.db.models.query.QuerySet.delete", side_effect=KeyboardInterrupt):
+            self.assertRaises(KeyboardInterrupt, deliver)
+        self.assertEqual((StudentModuleHistory.objects.count(), PendingHistory.objects.count()), (4, 2))
+        self.assertEqual([version for version, _ in versions(self.user)], [4, 3, 2, 1])
+        deliver()
+        self.assertEqual((StudentModuleHistory.objects.count(), PendingHistory.objects.count()), (4, 0))
+
+    def test_delivery_during_the_outage_leaves_all_waiting(self):
+        with history_outage():
+            self.set(1)
+            result = deliver()
+        self.assertIsNotNone(result.error)
+        self.assertEqual(PendingHistory.objects.count(), 1)
+
+    def test_a_deleted_row_is_complete_while_its_end_waits(self):
+        self.set(1)
+        with history_outage():
+            StudentModule.objects.get().delete()
+        self.assertEqual([entry.action for entry in timeline(self.user, usage("block"))], ["deleted", "created"])
+        deliver()
+        self.assertEqual([entry.action for entry in timeline(self.user, usage("block"))], ["deleted", "created"])
+
+    def test_the_command_says_what_it_did_by_its_exit_code(self):
+        cases = [({"dry_run": True}, None, 3), ({"limit": 1}, 3, 2), ({}, 0, 0), ({}, 0, 0)]
+        with history_outage():
+            for value in range(3):
+                self.set(value)
+            with self.assertRaises(SystemExit) as failed:
+                self.command()
+            self.assertEqual(failed.exception.code, 1)
+        for options, code, left in cases:
+            with self.subTest(options=options):
+                if code is None:
+                    self.assertIn("3 entries wait", self.command(**options))
+                else:
+                    with self.assertRaises(SystemExit) as done:
+                        self.command(**options)
+                    self.assertEqual(done.exception.code, code)
+                self.assertEqual(PendingHistory.objects.count(), left)
+
+    def command(self, **options):
+        output = io.StringIO()
+        call_command("deliver_history", stdout=output, stderr=io.StringIO(), **options)
+        return output.getvalue()
+
+    def test_a_refused_entry_does_not_hold_up_the_others(self):
+        with history_outage():
+            for value in range(3):
+                self.set(value)
+        poison = PendingHistory.objects.get(version=2)
+        PendingHistory.objects.filter(pk=poison.pk).update(action="x" * 8, reason="poison")
+
+        def refuse(entries):
+            if any(entry.reason == "poison" for entry in entries):
+                raise DataError("refused")
+            write(entries)
+
+        write = direct.write_entries
+        with patch("history.delivery.write_entries", refuse):
+            result = deliver(batch_size=10)
+        self.assertEqual((result.delivered, result.refused), (2, 1))
+        self.assertEqual(PendingHistory.objects.get(), poison)
+
+    def test_a_conflict_in_the_history_database_is_tried_again(self):
+        calls = []
+
+        def once_deadlocked(entries):
+            calls.append(entries)
+            if len(calls) == 1:
+                raise OperationalError(1213, "Deadlock found when trying to get lock")
+            write(entries)
+
+        write = direct.write_entries
+        with patch("history.direct.write_entries", once_deadlocked):
+            self.set(1)
+        self.assertEqual((len(calls), PendingHistory.objects.count()), (2, 0))
+
+
+def timeline_entry(user, version):
+    return next(entry for entry in timeline(user, usage("block")) if entry.version == version)

@@ -1,0 +1,1 @@
+"""Migrations of the kinds that a later version may bring."""

@@ -1,0 +1,162 @@
+"""The wheel ships history, kvstore and routers alone, and works in a project that knows nothing of this one."""
+
+import email
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from django.test import SimpleTestCase
+
+from tests.projects import Project
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+# What git does not keep, or what would be built from last time.
+LEFT_OUT = shutil.ignore_patterns(".*", "var", "build", "dist", "*.egg-info", "__pycache__", "docs")
+ALIASES = ("default", "student_module_history")
+
+
+def run(*args, cwd):
+    """Run this Python with these arguments; raise what it said where it fails."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, *args], cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    if done.returncode:
+        raise AssertionError(done.stdout + done.stderr)
+
+
+class Wheel(SimpleTestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        source = cls.folder / "source"
+        # A copy, because a build leaves folders behind in its source.
+        shutil.copytree(CHECKOUT, source, ignore=LEFT_OUT)
+        run("-m", "build", "--wheel", "--no-isolation", "--outdir", str(cls.folder), str(source), cwd=cls.folder)
+        (cls.wheel,) = cls.folder.glob("*.whl")
+        cls.site = cls.folder / "site"
+        run(
+            "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(cls.site), str(cls.wheel), cwd=cls.folder
+        )
+
+    def setUp(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        # The site comes before what is installed beside it; the checkout is on no path.
+        self.project = Project(folder / "project", self.site)
+
+    def names(self):
+        with zipfile.ZipFile(self.wheel) as archive:
+            return archive.namelist()
+
+    def metadata(self):
+        (path,) = (name for name in self.names() if name.endswith(".dist-info/METADATA"))
+        with zipfile.ZipFile(self.wheel) as archive:
+            return email.message_from_bytes(archive.read(path))
+
+    def assert_runs(self, *args):
+        result = self.project.manage(*args)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        return result.stdout
+
+
+class Contents(Wheel):
+    def test_its_top_level_names_are_these_three(self):
+        tops = {name.partition("/")[0] for name in self.names()}
+        self.assertEqual({top for top in tops if not top.endswith(".dist-info")}, {"history", "kvstore", "routers.py"})
+        (path,) = (name for name in self.names() if name.endswith("top_level.txt"))
+        with zipfile.ZipFile(self.wheel) as archive:
+            self.assertEqual(archive.read(path).decode().split(), ["history", "kvstore", "routers"])
+
+    def test_every_module_migration_and_type_marker_is_in_it_and_nothing_else(self):
+        kept = {name for name in self.names() if ".dist-info/" not in name}
+        files = {CHECKOUT / "routers.py"}
+        for package in ("history", "kvstore"):
+            files |= {file for file in (CHECKOUT / package).rglob("*") if file.is_file() and file.suffix != ".pyc"}
+        self.assertEqual(kept, {file.relative_to(CHECKOUT).as_posix() for file in files})
+        for name in ("py.typed", "migrations/0001_initial.py", "migrations/__init__.py"):
+            self.assertLessEqual({f"history/{name}", f"kvstore/{name}"}, kept)
+
+    def test_its_metadata(self):
+        metadata = self.metadata()
+        self.assertEqual(metadata["Name"], "django-student-module-store")
+        self.assertEqual(metadata["Requires-Python"], ">=3.11")
+        self.assertIn("Apache-2.0", (metadata["License-Expression"], metadata["License"]))
+        self.assertTrue([name for name in self.names() if name.endswith("LICENSE")])
+        requires = metadata.get_all("Requires-Dist")
+        always = {require.partition(">=")[0] for require in requires if "extra ==" not in require}
+        self.assertEqual(always, {"Django", "XBlock", "edx-opaque-keys"})
+        extras = {
+            extra: {require.partition(">=")[0] for require in requires if f'extra == "{extra}"' in require}
+            for extra in ("postgres", "postgres-pool", "mysql", "testing")
+        }
+        self.assertEqual(
+            extras,
+            {
+                "postgres": {"psycopg2-binary"},
+                "postgres-pool": {"psycopg[binary,pool]"},
+                "mysql": {"mysqlclient"},
+                "testing": {"factory_boy"},
+            },
+        )
+        self.assertEqual(metadata.get_payload().strip(), (CHECKOUT / "README.md").read_text(encoding="utf-8").strip())
+
+
+class ForeignProject(Wheel):
+    def test_it_is_the_installed_one_that_runs(self):
+        code = "import history, kvstore, routers; print(history.__file__, kvstore.__file__, routers.__file__)"
+        for path in self.project.run("-c", code).stdout.split():
+            self.assertTrue(Path(path).is_relative_to(self.site), path)
+        gone = self.project.run("-c", "import config").stdout + self.project.run("-c", "import tests").stdout
+        self.assertEqual(gone.count("ModuleNotFoundError"), 2)
+
+    def test_it_checks_and_migrates_both_databases_and_keeps_state_and_history(self):
+        self.assert_runs("check", "--fail-level=WARNING")
+        for alias in ALIASES:
+            unmigrated = self.project.manage("check", "--deploy", "--database=student_module_history")
+            self.assertIn("history.E004", unmigrated.stdout)
+            self.assert_runs("migrate", f"--database={alias}")
+        self.assert_runs("check", "--deploy", "--database=student_module_history")
+        self.assert_runs("makemigrations", "--check", "--dry-run")
+        said = self.assert_runs("shell", "--verbosity=0", "-c", SESSION)
+        self.assertEqual(said.split("\n")[-2], "[{'answer': 2}, {'answer': 1}] ['xblock_history_studentmodulehistory']")
+
+    def test_the_checks_fire_where_the_router_is_missing(self):
+        self.project.add_settings("DATABASE_ROUTERS = []")
+        result = self.project.manage("check")
+        self.assertEqual(result.returncode, 1)
+        for text in ("history.E002", "history.E003", "go to default, not to 'student_module_history'"):
+            self.assertIn(text, result.stdout)
+        self.assertNotIn("E001", result.stdout)
+
+    def test_the_checks_fire_where_the_project_s_own_routers_hide_ours(self):
+        self.project.write("routers.py", "class StudentModuleHistoryRouter:\n    pass\n")
+        result = self.project.manage("migrate")
+        self.assertEqual(result.returncode, 1)
+        for text in ("history.E002", "another routers.py", "hides it"):
+            self.assertIn(text, result.stdout)
+
+    def test_a_hidden_router_of_another_name_is_an_import_error(self):
+        self.project.write("routers.py", "class Replicas:\n    pass\n")
+        result = self.project.manage("check")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("StudentModuleHistoryRouter", result.stdout)
+
+
+SESSION = """
+from django.contrib.auth.models import User
+from django.db import connections
+from opaque_keys.edx.keys import UsageKey
+from kvstore.api import DjangoXBlockUserStateClient
+User.objects.create(username="amara")
+client = DjangoXBlockUserStateClient()
+key = UsageKey.from_string("block-v1:Org+Course+Run+type@problem+block@one")
+for answer in (1, 2):
+    client.set("amara", key, {"answer": answer})
+tables = connections["student_module_history"].introspection.table_names()
+print([entry.state for entry in client.get_history("amara", key)], [n for n in tables if n != "django_migrations"])
+"""

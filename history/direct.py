@@ -11,7 +11,7 @@ from history.breaker import breaker
 from history.conf import conf
 from history.deadline import bounded
 from history.models import StudentModuleHistory
-from kvstore.statements import upsert
+from kvstore.statements import upsert, upsert_unless_later
 from kvstore.transactions import is_conflict
 
 logger = logging.getLogger("history")
@@ -29,6 +29,28 @@ def write_entries(entries: Sequence[StudentModuleHistory]) -> None:
     Raises the error of the database.
     """
     upsert(entries, router.db_for_write(StudentModuleHistory), unique_fields=KEY, update_fields=CONTENT)
+
+
+def write_ahead(entries: Sequence[StudentModuleHistory]) -> None:
+    """Write entries of versions that are not committed yet, in one statement.
+
+    A server that hung may run a statement long after its client gave up and its version was really made by another
+    write; so what is written ahead replaces no later entry. Raises Superseded where one of them is, which takes a
+    clock that runs behind; else the error of the database.
+    """
+    taken = upsert_unless_later(
+        entries,
+        router.db_for_write(StudentModuleHistory),
+        unique_fields=KEY,
+        update_fields=CONTENT,
+        moment="created",
+    )
+    if taken < len(entries):
+        raise Superseded(f"{len(entries) - taken} entries are older than what their versions' entries say already.")
+
+
+class Superseded(DataError):
+    """Entries that wait for their commit, and are delivered over those that seem to be later."""
 
 
 def try_entries(entries: Sequence[StudentModuleHistory]) -> bool:
@@ -67,7 +89,7 @@ def _write_in_time(entries: Sequence[StudentModuleHistory]) -> None:
         kept = connection.connection is not None
         try:
             with bounded(connection, deadline - time.monotonic()):
-                write_entries(entries)
+                write_ahead(entries)
             return
         except (OperationalError, InterfaceError) as error:
             conflict = isinstance(error, OperationalError) and is_conflict(error)

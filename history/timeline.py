@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError, models, router
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, models, router
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import OuterRef, Q, Subquery
 from django.utils.connection import ConnectionDoesNotExist
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
+from history.conf import conf
+from history.deadline import bounded
 from history.exceptions import HistoryUnavailable
 from history.models import Entry, PendingHistory, StudentModuleHistory
 from kvstore.keys import BlockAddress, block_address
@@ -19,6 +22,9 @@ from kvstore.reading import CorruptRows
 
 PAGE_SIZE = 1000
 """entries in one query"""
+
+PATIENCE = 2
+"""how many times longer than a write a page may take"""
 
 Entries = models.QuerySet[StudentModuleHistory]
 DELETED = StudentModuleHistory.Action.DELETED
@@ -142,6 +148,22 @@ def _pages(entries: Entries) -> Iterator[StudentModuleHistory]:
 
 def _fetched(entries: Entries) -> list[StudentModuleHistory]:
     try:
-        return list(entries[:PAGE_SIZE])
-    except (DatabaseError, ConnectionDoesNotExist) as error:
+        connection = connections[entries.db]
+        kept = connection.connection is not None
+        try:
+            return _in_time(entries, connection)
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block:
+                raise
+            # A connection that was kept may have died long ago; a new one tells whether the server did.
+            connection.close()
+            if not kept:
+                raise
+            return _in_time(entries, connection)
+    except (DatabaseError, InterfaceError, ConnectionDoesNotExist) as error:
         raise HistoryUnavailable(f"The history database {entries.db!r} cannot be read: {error}.") from error
+
+
+def _in_time(entries: Entries, connection: BaseDatabaseWrapper) -> list[StudentModuleHistory]:
+    with bounded(connection, conf.HISTORY_TIMEOUT * PATIENCE):
+        return list(entries[:PAGE_SIZE])

@@ -36,6 +36,33 @@ def upsert(
     _execute(query, rows, using)
 
 
+def upsert_unless_later(
+    rows: Sequence[Model], using: str, *, unique_fields: Collection[str], update_fields: Collection[str], moment: str
+) -> int:
+    """Insert rows in one statement; where one is there already, update it unless its ``moment`` is later.
+
+    Return how many of them the table now says what ``rows`` say. MySQL has no condition there, so it updates all.
+    """
+    connection = connections[using]
+    if not connection.features.supports_update_conflicts_with_target:
+        upsert(rows, using, unique_fields=unique_fields, update_fields=update_fields)
+        return len(rows)
+    meta = rows[0]._meta
+    query = InsertQuery(
+        type(rows[0]),
+        on_conflict=OnConflict.UPDATE,
+        update_fields=[meta.get_field(name) for name in update_fields],
+        unique_fields=[meta.get_field(name) for name in unique_fields],
+    )
+    query.insert_values([field for field in meta.concrete_fields if not field.primary_key], list(rows))
+    ((statement, parameters),) = query.get_compiler(using=using).as_sql()
+    table, column = map(connection.ops.quote_name, (meta.db_table, moment))
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} WHERE {table}.{column} <= EXCLUDED.{column}", parameters)
+        count: int = cursor.rowcount
+    return count
+
+
 def _execute(query: InsertQuery, rows: Sequence[Model], using: str) -> None:
     meta = rows[0]._meta
     key = meta.pk

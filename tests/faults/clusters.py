@@ -1,0 +1,174 @@
+"""PostgreSQL servers of the tests' own, which they may stop, kill and pause as they like.
+
+Made with Debian's binaries in a temporary folder, on loopback, at a free port. The machine's own server is not touched.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg2
+
+OWNER = "postgres"
+DATABASE = "postgres"
+DEADLINE = 30
+"""seconds"""
+
+
+class Cluster:
+    """One server with a data folder of its own. ``fsync=False`` is for tests that never crash it."""
+
+    def __init__(self, name: str, *, fsync: bool = True) -> None:
+        self.name = name
+        self.binaries = binaries()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"cluster-{name}-"))
+        self.data = self.folder / "data"
+        self.port = free_port()
+        if os.geteuid() == 0:
+            # PostgreSQL refuses to run as root.
+            shutil.chown(self.folder, OWNER, OWNER)
+        self._run("initdb", "-D", self.data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        options = {
+            "port": self.port,
+            "listen_addresses": "'127.0.0.1'",
+            "unix_socket_directories": f"'{self.folder}'",
+            "fsync": "on" if fsync else "off",
+            "max_connections": 60,
+            "shared_buffers": "32MB",
+            "log_min_messages": "fatal",
+        }
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in options.items())
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """Where the server's one database is, as DATABASE_URL says it."""
+        return f"postgres://{OWNER}@127.0.0.1:{self.port}/{DATABASE}"
+
+    @property
+    def running(self) -> bool:
+        """Whether the server was started and not stopped, paused or not."""
+        return (self.data / "postmaster.pid").exists()
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        self._run("pg_ctl", "start", "-w", "-t", DEADLINE, "-D", self.data, "-l", self.folder / "log")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server: ``fast`` ends its sessions in good order, ``immediate`` is as if it had crashed."""
+        self._run("pg_ctl", "stop", "-w", "-t", DEADLINE, "-m", mode, "-D", self.data)
+
+    def restart(self, mode: str = "fast") -> None:
+        """Stop the server and start it again."""
+        self.stop(mode)
+        self.start()
+
+    def pause(self) -> None:
+        """Make the server hang: connections are accepted by the system, and nothing is ever answered."""
+        # The parent first: it would start new processes for new connections.
+        for process in self._processes():
+            os.kill(process, signal.SIGSTOP)
+        for process in self._processes():
+            os.kill(process, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """End a pause; does nothing where there is none."""
+        for process in self._processes()[::-1]:
+            os.kill(process, signal.SIGCONT)
+
+    def set_read_only(self, read_only: bool) -> None:  # noqa: FBT001
+        """Make every transaction read-only, also those of sessions that are open, or allow writes again."""
+        value = "on" if read_only else "off"
+        self.ask(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        self._run("pg_ctl", "reload", "-D", self.data)
+        self.wait_for(f"SELECT current_setting('default_transaction_read_only') = '{value}'")
+
+    def connect(self) -> "psycopg2.extensions.connection":
+        """Return a new connection, in autocommit."""
+        where = {"host": "127.0.0.1", "port": self.port, "user": OWNER, "dbname": DATABASE, "connect_timeout": 5}
+        connection = psycopg2.connect(**where)
+        connection.autocommit = True
+        return connection
+
+    def ask(self, query: str, *parameters: object) -> list[tuple]:
+        """Return the rows of a query, sent over a connection of its own."""
+        connection = self.connect()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(query, parameters)
+            return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def wait_for(self, condition: str) -> None:
+        """Wait until a query of one boolean is true."""
+        end = time.monotonic() + DEADLINE
+        while not self.ask(condition)[0][0]:
+            if time.monotonic() > end:
+                raise AssertionError(f"{self.name}: never true: {condition}")
+            time.sleep(0.02)
+
+    def wait_until_quiet(self) -> None:
+        """Wait until no session but the asking one is open: those of killed clients may still be at work."""
+        self.wait_for(
+            "SELECT count(*) = 0 FROM pg_stat_activity "
+            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+
+    def remove(self) -> None:
+        """Stop the server if it runs, and remove everything that is its own."""
+        try:
+            if self.running:
+                self.resume()
+                self.stop("immediate")
+        finally:
+            shutil.rmtree(self.folder)
+
+    def _processes(self) -> list[int]:
+        """Return the server's processes, the parent first."""
+        parent = int((self.data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return [parent, *map(int, children)]
+
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [str(self.binaries / program), *map(str, arguments)]
+        if os.geteuid() == 0:
+            command = ["runuser", "-u", OWNER, "--", *command]
+        # To a file, not a pipe: the server keeps what it is given open.
+        with (self.folder / "commands").open("a+") as output:
+            code = subprocess.run(command, stdout=output, stderr=output, cwd="/", check=False, timeout=90).returncode
+            output.seek(0)
+            said = output.read()
+        if code:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{said[-2000:]}")
+
+
+def binaries() -> Path:
+    """Return the folder of the newest PostgreSQL server's programs. Raises RuntimeError where there are none."""
+    installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    found = sorted((file.parent for file in installed), key=lambda folder: int(folder.parent.name))
+    if found:
+        return found[-1]
+    if program := shutil.which("pg_config"):
+        asked = subprocess.run([program, "--bindir"], capture_output=True, text=True, check=True)
+        folder = Path(asked.stdout.strip())
+        if (folder / "initdb").exists():
+            return folder
+    raise RuntimeError(
+        "The tests of outages make PostgreSQL servers of their own, and need initdb and pg_ctl "
+        "(Debian: apt-get install postgresql)."
+    )
+
+
+def free_port() -> int:
+    """Return a port of loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

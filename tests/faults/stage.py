@@ -1,0 +1,116 @@
+"""Two servers with the store's tables on them, processes that write to them, and this process's own connections."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import environ
+import psycopg2.extensions
+from django.db import connections
+
+from history.breaker import breaker
+from tests.faults.clusters import Cluster
+from tests.faults.journals import Comparison, Journals, compare
+from tests.faults.nursery import Child, Nursery
+
+HISTORY = "student_module_history"
+QUICK = {"HISTORY_TIMEOUT": 1, "HISTORY_RETRY_AFTER": 1}
+"""settings of processes that need not wait long to tell the tests something"""
+
+
+class Stage:
+    """Two PostgreSQL clusters, migrated by manage.py, one for the state and one for the history."""
+
+    def __init__(self, *, fsync: bool = True) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="faults-")
+        self.folder = Path(self._folder.name)
+        self.state = Cluster("state", fsync=fsync)
+        self.history = Cluster("history", fsync=fsync)
+        self.environment = {"DATABASE_URL": self.state.url, "HISTORY_DATABASE_URL": self.history.url}
+        self.nursery = Nursery(self.folder, self.environment)
+        self._numbers = count(1)
+        for command in (["migrate"], ["migrate", "--database", HISTORY]):
+            child = self.nursery.manage(*command, "--verbosity=0")
+            if child.wait() != 0:
+                raise AssertionError(f"{command} failed: {child.output}")
+
+    def close(self) -> None:
+        """End the processes, remove the servers."""
+        self.nursery.close()
+        self.state.remove()
+        self.history.remove()
+        self._folder.cleanup()
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Point this process's connections at the servers, and its breaker at its start; put them back after."""
+        urls = {"default": self.state.url, HISTORY: self.history.url}
+        before = {alias: (connections.settings[alias], connections[alias]) for alias in urls}
+        for alias, url in urls.items():
+            connections.settings[alias] = before[alias][0] | {"OPTIONS": {}} | environ.Env.db_url_config(url)
+            connections[alias] = connections.create_connection(alias)
+        breaker.reset()
+        try:
+            yield
+        finally:
+            breaker.reset()
+            for alias, (settings, connection) in before.items():
+                connections[alias].close()
+                connections.settings[alias], connections[alias] = settings, connection
+
+    def write(self, folder: Path, target: str = "write", **arguments: Any) -> Child:
+        """Begin to write in a process of its own, with a journal in this folder."""
+        number = next(self._numbers)
+        path = folder / f"{number}.journal"
+        settings = QUICK | arguments.pop("settings", {})
+        return self.nursery.start(
+            f"tests.faults.writing:{target}", number=number, journal=str(path), settings=settings, **arguments
+        )
+
+    def lock_history(self) -> "psycopg2.extensions.connection":
+        """Let no entry be written or read until the returned connection is closed."""
+        connection = self.history.connect()
+        connection.autocommit = False
+        connection.cursor().execute("LOCK TABLE xblock_history_studentmodulehistory")
+        return connection
+
+    def session(self) -> int:
+        """Return the process of the history's server that serves this process."""
+        with connections[HISTORY].cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            return int(cursor.fetchone()[0])
+
+    def disconnect(self) -> None:
+        """Close this process's connections."""
+        connections.close_all()
+
+    def wait_until_quiet(self) -> None:
+        """Wait until the servers are done with what killed clients sent them."""
+        self.disconnect()
+        for cluster in (self.state, self.history):
+            if cluster.running:
+                cluster.wait_until_quiet()
+
+    def deliver(self, *options: str) -> Child:
+        """Run deliver_history to its end."""
+        child = self.nursery.manage("deliver_history", "--verbosity=0", *options)
+        child.wait()
+        return child
+
+    def verify(self, *options: str) -> tuple[int | None, list[dict[str, Any]]]:
+        """Run verify_history to its end; return its exit code and the objects it printed, the sums last."""
+        child = self.nursery.manage("verify_history", "--json", "--verbosity=0", *options)
+        code = child.wait()
+        try:
+            return code, [json.loads(line) for line in child.output.splitlines()]
+        except ValueError:
+            raise AssertionError(child.output) from None
+
+    def compare(self, folder: Path) -> tuple[Journals, Comparison]:
+        """Compare what the journals in a folder say with the timelines."""
+        journals = Journals.read(folder)
+        return journals, compare(journals)

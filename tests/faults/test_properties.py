@@ -1,0 +1,293 @@
+"""Any order of writes, deletions, rollbacks, outages and deliveries leaves what a model of the promises says.
+
+TransactionTestCase, because everything here is about what is committed and what is not. Hypothesis makes up the
+orders, and tells the shortest that goes wrong.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from unittest import mock
+
+from django.db import OperationalError, transaction
+from django.test import TransactionTestCase, override_settings
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from history import delivery, direct
+from history.api import change_context, timeline
+from history.breaker import breaker
+from history.committed import committed
+from history.evidence import delivered
+from history.models import PendingHistory, StudentModuleHistory
+from history.verification import Verification, verify
+from kvstore.api import DjangoXBlockUserStateClient, set_score
+from kvstore.models import StudentModule
+from kvstore.testing import UserFactory
+from kvstore.versions import plain_rows
+from tests.faults.model import Place, Version
+from tests.kvstore.blocks import COURSE, usage
+
+BLOCKS = [usage("first"), usage("second")]
+LEARNERS = 2
+EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "30"))
+
+NAMES = st.sampled_from(["a", "b"])
+VALUES = st.sampled_from([0, 1, True, 1.0, None, "", "x", [1], {"deep": [None]}])
+FIELDS = st.dictionaries(NAMES, VALUES, max_size=2)
+SCORES = st.sampled_from([None, 0.0, 1.0, 2.5])
+
+CHANGES = st.one_of(
+    st.tuples(st.just("overlay"), FIELDS),
+    st.tuples(st.just("delete"), st.none() | st.lists(NAMES, max_size=2)),
+    st.tuples(st.just("score"), st.tuples(SCORES, SCORES)),
+    st.tuples(st.just("save_state"), FIELDS),
+    st.tuples(st.just("save_stale_score"), st.tuples(SCORES, FIELDS)),
+    st.tuples(st.just("remove"), st.none()),
+)
+WRITES = st.tuples(st.integers(0, LEARNERS - 1), st.sampled_from(BLOCKS), CHANGES)
+OUTAGES = st.sampled_from(["", "down", "silent", "late"])
+
+
+class Undo(Exception):
+    """Rolls a transaction back."""
+
+
+class Store(RuleBasedStateMachine):
+    """The store, and beside it the model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.users = [UserFactory() for _ in range(LEARNERS)]
+        self.places = {(number, key): Place() for number in range(LEARNERS) for key in BLOCKS}
+        self.outage = ""
+        self.late: list[tuple[Any, list[StudentModuleHistory]]] = []
+        self.count = 0
+        breaker.reset()
+        self.patches = [
+            mock.patch.object(direct, "write_ahead", self.write_ahead),
+            mock.patch.object(delivery, "write_entries", self.deliver_entries),
+        ]
+        for patch in self.patches:
+            patch.start()
+
+    def teardown(self) -> None:
+        for patch in self.patches:
+            patch.stop()
+        breaker.reset()
+        for rows in (plain_rows(StudentModule, "default"), PendingHistory.objects.all(), delivered()):
+            rows._raw_delete(rows.db)
+
+    def write_ahead(self, entries: list[StudentModuleHistory]) -> None:
+        self.send(entries, self.really_write_ahead)
+
+    def deliver_entries(self, entries: list[StudentModuleHistory]) -> None:
+        self.send(entries, self.really_deliver)
+
+    def send(self, entries: list[StudentModuleHistory], really_write: Any) -> None:
+        """Write, or be a server that is down, one that does and does not answer, or one that does much later."""
+        if self.outage in ("", "silent"):
+            really_write(entries)
+        if self.outage == "late":
+            self.late.append((really_write, list(entries)))
+        if self.outage:
+            raise OperationalError(f"made up: {self.outage}")
+
+    really_write_ahead = staticmethod(direct.write_ahead)
+    really_deliver = staticmethod(delivery.write_entries)
+
+    # What a learner or a program does
+
+    @rule(write=WRITES)
+    def write(self, write: Any) -> None:
+        self.make(write)
+
+    @rule(writes=st.lists(WRITES, min_size=1, max_size=4), undone=st.booleans())
+    def transaction(self, writes: list[Any], undone: bool) -> None:  # noqa: FBT001
+        with self.in_transaction(undone=undone):
+            for write in writes:
+                self.make(write)
+
+    @rule(first=WRITES, undone=st.lists(WRITES, min_size=1, max_size=2), then=WRITES, all_undone=st.booleans())
+    def savepoint(self, first: Any, undone: list[Any], then: Any, all_undone: bool) -> None:  # noqa: FBT001
+        """Go back to a savepoint, and write the same versions again."""
+        with self.in_transaction(undone=all_undone):
+            self.make(first)
+            with self.in_transaction(undone=True):
+                for write in undone:
+                    self.make(write)
+            self.make(then)
+
+    @contextmanager
+    def in_transaction(self, *, undone: bool) -> Iterator[None]:
+        before = dict(self.places)
+        try:
+            with transaction.atomic():
+                yield
+                if undone:
+                    raise Undo
+        except Undo:
+            self.places = before
+
+    def make(self, write: Any) -> None:
+        number, key, (kind, what) = write
+        self.count += 1
+        request_id = f"request{self.count}"
+        user, place = self.users[number], self.places[number, key]
+        with change_context(request_id=request_id):
+            self.places[number, key] = getattr(self, f"_{kind}")(user, key, place, what, request_id)
+
+    def _overlay(self, user: Any, key: Any, place: Place, fields: Any, request_id: str) -> Place:
+        DjangoXBlockUserStateClient(user).set(user.username, key, fields)
+        return place.overlaid(fields, request_id)
+
+    def _delete(self, user: Any, key: Any, place: Place, names: Any, request_id: str) -> Place:
+        DjangoXBlockUserStateClient(user).delete(user.username, key, fields=names)
+        return place.without(names, request_id)
+
+    def _score(self, user: Any, key: Any, place: Place, score: Any, request_id: str) -> Place:
+        set_score(user.pk, key, *score)
+        return place.scored(*score, request_id)
+
+    def _save_state(self, user: Any, key: Any, place: Place, fields: Any, request_id: str) -> Place:
+        row = self.row(user, key) or StudentModule(
+            student=user, course_id=COURSE, module_state_key=key, module_type="problem"
+        )
+        row.state = json.dumps(fields, separators=(",", ":"))
+        row.save()
+        return place.replaced(fields, request_id)
+
+    def _save_stale_score(self, user: Any, key: Any, place: Place, what: Any, request_id: str) -> Place:
+        """Save a score on an instance that was loaded before somebody else set fields."""
+        grade, fields = what
+        row = self.row(user, key)
+        if row is None:
+            return place
+        place = self._overlay(user, key, place, fields, request_id)
+        row.grade = grade
+        row.save()
+        return place.scored(grade, place.max_grade, request_id)
+
+    def _remove(self, user: Any, key: Any, place: Place, what: Any, request_id: str) -> Place:
+        row = self.row(user, key)
+        if row is None:
+            return place
+        row.delete()
+        return place.removed(request_id)
+
+    def row(self, user: Any, key: Any) -> StudentModule | None:
+        return StudentModule.objects.filter(student=user, module_state_key=key).first()
+
+    # What happens to the history's server
+
+    @rule(outage=OUTAGES)
+    def outage_begins_or_ends(self, outage: str) -> None:
+        self.outage = outage
+
+    @rule()
+    def time_passes(self) -> None:
+        """The breaker lets the next write try again."""
+        breaker._retry_at = 0
+
+    @rule()
+    def what_was_late_arrives(self) -> None:
+        for really_write, entries in self.late:
+            # As the server has them: what was told of them since did not reach it. It may refuse them by now.
+            with suppress(direct.Superseded):
+                really_write([self.unsaved(entry) for entry in entries])
+        self.late = []
+
+    @staticmethod
+    def unsaved(entry: StudentModuleHistory) -> StudentModuleHistory:
+        names = [column.name for column in entry._meta.concrete_fields if not column.primary_key]
+        return StudentModuleHistory(**{name: getattr(entry, name) for name in names})
+
+    # What those who run it do
+
+    @rule(batch_size=st.integers(1, 3), limit=st.none() | st.integers(1, 4))
+    def deliver(self, batch_size: int, limit: int | None) -> None:
+        before = PendingHistory.objects.count()
+        result = delivery.deliver(batch_size=batch_size, limit=limit)
+        left = PendingHistory.objects.count()
+        self.assert_same(before - left, result.delivered)
+        if self.outage and before:
+            assert result.error, "a delivery during an outage reported none"
+        elif limit is None:
+            self.assert_same(left, 0)
+
+    @rule(repair=st.booleans())
+    def verify(self, repair: bool) -> None:  # noqa: FBT001
+        found = list(verify(Verification(), repair=repair))
+        wrong = [problem for problem in found if problem.kind != "phantom"]
+        assert not wrong, wrong
+        if repair and not self.late:
+            self.assert_same(list(verify(Verification())), [])
+
+    # What must be true at any moment
+
+    @invariant()
+    def the_state_is_the_models(self) -> None:
+        for (number, key), place in self.places.items():
+            row = self.row(self.users[number], key)
+            if not place.exists:
+                assert row is None
+                continue
+            fields = None if row.state is None else json.loads(row.state)
+            self.assert_same((fields, row.grade, row.max_grade), (place.fields, place.grade, place.max_grade))
+            self.assert_same(row.version, place.version)
+
+    @invariant()
+    def the_timeline_is_the_models(self) -> None:
+        for (number, key), place in self.places.items():
+            entries = list(timeline(self.users[number], key))
+            self.assert_same([said(entry) for entry in entries], [plain(entry) for entry in place.versions[::-1]])
+            times = [entry.created for entry in entries]
+            assert times == sorted(set(times), reverse=True), times
+
+    @invariant()
+    def the_list_of_all_shows_what_the_timelines_show(self) -> None:
+        shown: dict[tuple[int, str], set[tuple[int, int]]] = {}
+        for model in (PendingHistory, StudentModuleHistory):
+            for entry in committed(list(model._base_manager.all())):
+                place = (entry.student_id, str(entry.module_state_key))
+                shown.setdefault(place, set()).add((entry.student_module_id, entry.version))
+        for (number, key), place in self.places.items():
+            self.assert_same(len(shown.get((self.users[number].pk, str(key)), ())), len(place.versions))
+
+    @staticmethod
+    def assert_same(found: Any, expected: Any) -> None:
+        # By their text: 1, true and 1.0 are equal in Python.
+        assert json.dumps(found, sort_keys=True, default=str) == json.dumps(expected, sort_keys=True, default=str), (
+            f"\nfound    {found}\nexpected {expected}"
+        )
+
+
+def said(entry: Any) -> list[Any]:
+    """Return what an entry says, the state parsed."""
+    return plain(Version(entry.version, str(entry.action), entry.state, entry.grade, entry.max_grade, entry.request_id))
+
+
+def plain(version: Version) -> list[Any]:
+    return list(version._replace(state=version.state and json.loads(version.state)))
+
+
+@override_settings(HISTORY_RETRY_AFTER=3600, HISTORY_TIMEOUT=5)
+class Properties(TransactionTestCase):
+    databases = {"default", "student_module_history"}
+
+    def test_any_order_of_events_leaves_what_the_model_says(self):
+        run_state_machine_as_test(
+            Store,
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=30,
+                deadline=None,
+                database=None,
+                print_blob=True,
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

@@ -186,7 +186,10 @@ def _versions(row_id: int, identity: tuple[int, str, str], bound: int | None) ->
 
 
 def _current(row: StudentModule) -> StudentModuleHistory | None:
-    """Return the delivered entry of a row's present version."""
+    """Return the delivered entry of a row's present version; none where the one that was committed still waits."""
+    pending = PendingHistory.objects.using(router.db_for_write(PendingHistory))
+    if pending.filter(student_module_id=row.pk, version=row.version).exists():
+        return None
     return delivered().filter(student_module_id=row.pk, version=row.version, **_columns(_identity(row))).first()
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from unittest import mock
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -194,7 +194,9 @@ class Store(RuleBasedStateMachine):
 
     @rule()
     def what_was_late_arrives(self) -> None:
-        for really_write, entries in self.late:
+        # Nothing can be asked of MySQL there: see decision 2.
+        arriving = [] if connection.vendor == "mysql" else self.late
+        for really_write, entries in arriving:
             # As the server has them: what was told of them since did not reach it. It may refuse them by now.
             with suppress(direct.Superseded):
                 really_write([self.unsaved(entry) for entry in entries])

@@ -18,7 +18,7 @@ from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
 from kvstore.versions import plain_rows
-from tests.history.outages import history_outage
+from tests.history.outages import history_outage, rolled_back
 from tests.kvstore.blocks import usage
 
 LONG_AGO = timedelta(days=1)
@@ -60,6 +60,13 @@ class Verifying(TransactionTestCase):
     def test_what_waits_is_not_missing(self):
         with history_outage():
             self.client.set(self.user.username, usage("block"), {"a": 9})
+        self.assertEqual(self.problems(), [])
+
+    def test_a_version_that_waits_where_a_phantom_was_delivered_is_no_fault(self):
+        with rolled_back():
+            self.client.set(self.user.username, usage("block"), {"a": "undone"})
+        with history_outage():
+            self.client.set(self.user.username, usage("block"), {"a": 5})
         self.assertEqual(self.problems(), [])
 
     def test_a_phantom_is_removed(self):

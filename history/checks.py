@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
 
 from history.conf import APP_LABEL, conf
-from history.health import health
+from history.health import backlog
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.models import StudentModule
 
@@ -169,7 +169,7 @@ def check_waiting_age(
     alias = router.db_for_write(PendingHistory)
     if alias not in (databases or ()) or check_waiting_table(None, databases):
         return []
-    found = health()
+    found = backlog()
     if not found.overdue:
         return []
     return [

@@ -28,7 +28,11 @@ def committed(entries: Sequence[EntryT]) -> list[EntryT]:
     # What waits is read before what is delivered: it may be delivered in between.
     waiting = list(_of_rows(PendingHistory, ids))
     replaced = {(entry.student_module_id, entry.version) for entry in waiting}
-    gone = {entry.student_module_id for entry in entries if not _is_of(entry, reached)}
+    gone = {
+        entry.student_module_id
+        for entry in entries
+        if not isinstance(entry, PendingHistory) and not _is_of(entry, reached)
+    }
     changed = _changed_since(entries)
     ended = _ended([*waiting, *(_of_rows(StudentModuleHistory, gone).filter(action=DELETED) if gone else ())])
 

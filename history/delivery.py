@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections, models, router, transaction
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections, models, router
 from django.utils.connection import ConnectionDoesNotExist
 
 from history.conf import conf
@@ -12,6 +12,7 @@ from history.deadline import bounded
 from history.direct import write_entries
 from history.models import PendingHistory, StudentModuleHistory
 from history.recording import COLUMNS
+from kvstore.transactions import in_transaction
 
 logger = logging.getLogger("history")
 
@@ -77,12 +78,17 @@ def _deliver_batch(result: Delivery, after: int, size: int) -> int | None:
     """Deliver up to ``size`` entries above the id ``after``; return the last id seen, None at the end."""
     using = router.db_for_write(PendingHistory)
     skip_locked = connections[using].features.has_select_for_update_skip_locked
-    with transaction.atomic(using=using):
+
+    def move() -> tuple[list[PendingHistory], list[PendingHistory]]:
         batch = list(waiting().filter(pk__gt=after).order_by("pk").select_for_update(skip_locked=skip_locked)[:size])
-        if not batch:
-            return None
-        taken = _insert(batch)
+        taken = _insert(batch) if batch else []
         waiting().filter(pk__in=[entry.pk for entry in taken]).delete()
+        return batch, taken
+
+    # MySQL may look at rows of another delivery to delete these, and then one of them has to give way.
+    batch, taken = in_transaction(move, using=using)
+    if not batch:
+        return None
     result.delivered += len(taken)
     result.refused += len(batch) - len(taken)
     if taken:

@@ -11,6 +11,7 @@ from history.conf import conf
 from history.deadline import bounded
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.signals import DELETED, StateVersion
+from kvstore.transactions import in_transaction
 
 logger = logging.getLogger("history")
 
@@ -30,10 +31,20 @@ def erase_when_committed(versions: Sequence[StateVersion], using: str) -> None:
 
 def erase_entries(row_id: int, identity: Mapping[str, Any]) -> None:
     """Remove all entries of a row with this identity, delivered and waiting. Raises the error of the database."""
-    # The row's end waits beside the state: it goes last, so that a failure leaves what says that the rest may go.
-    for model in (StudentModuleHistory, PendingHistory):
-        entries: models.QuerySet[Any] = models.QuerySet(model, using=router.db_for_write(model))
-        entries.filter(student_module_id=row_id, **identity).delete()
+    using = router.db_for_write(PendingHistory)
+    waiting = PendingHistory.objects.using(using).filter(student_module_id=row_id, **identity)
+    delivered: models.QuerySet[Any] = models.QuerySet(
+        StudentModuleHistory, using=router.db_for_write(StudentModuleHistory)
+    )
+
+    def erase() -> None:
+        # Locked: this waits for a delivery that has them in hand, and no other brings one in behind. Should the
+        # history database fail, all of them stay, the row's end among them, which says that the rest may go.
+        found = list(waiting.select_for_update().values_list("pk", flat=True))
+        delivered.filter(student_module_id=row_id, **identity).delete()
+        waiting.filter(pk__in=found).delete()
+
+    in_transaction(erase, using=using)
 
 
 def _erase_all(ended: Sequence[StateVersion]) -> None:

@@ -15,7 +15,24 @@ from history.models import PendingHistory, StudentModuleHistory
 
 
 @dataclass(frozen=True)
-class Health:
+class Backlog:
+    """What waits for delivery at one moment."""
+
+    pending: int
+    """entries that wait for delivery"""
+    oldest_pending: datetime | None
+    """when the oldest of them was written, UTC"""
+
+    @property
+    def overdue(self) -> bool:
+        """Whether an entry has waited longer than HISTORY_PENDING_ALARM seconds."""
+        if self.oldest_pending is None:
+            return False
+        return (timezone.now() - self.oldest_pending).total_seconds() > conf.HISTORY_PENDING_ALARM
+
+
+@dataclass(frozen=True)
+class Health(Backlog):
     """What is known of the history at one moment, in one process."""
 
     reachable: bool
@@ -24,19 +41,8 @@ class Health:
     """whether its table is there"""
     breaker: str
     """closed, open or probing, in this process"""
-    pending: int
-    """entries that wait for delivery"""
-    oldest_pending: datetime | None
-    """when the oldest of them was written, UTC"""
     error: str
     """what the history database said, where it did not answer"""
-
-    @property
-    def overdue(self) -> bool:
-        """Whether an entry has waited longer than HISTORY_PENDING_ALARM seconds."""
-        if self.oldest_pending is None:
-            return False
-        return (timezone.now() - self.oldest_pending).total_seconds() > conf.HISTORY_PENDING_ALARM
 
     @property
     def healthy(self) -> bool:
@@ -50,17 +56,23 @@ class Health:
 
 def health() -> Health:
     """Ask the history database and count what waits. Raises DatabaseError where the state's database fails."""
-    waiting = PendingHistory.objects.using(router.db_for_read(PendingHistory))
-    oldest = waiting.order_by("pk").values_list("created", flat=True).first()
+    waiting = backlog()
     reachable, migrated, error = _ask()
     return Health(
         reachable=reachable,
         migrated=migrated,
         breaker=breaker.state,
-        pending=waiting.count() if oldest else 0,
-        oldest_pending=oldest,
+        pending=waiting.pending,
+        oldest_pending=waiting.oldest_pending,
         error=error,
     )
+
+
+def backlog() -> Backlog:
+    """Count what waits; asks the state's database only."""
+    waiting = PendingHistory.objects.using(router.db_for_read(PendingHistory))
+    oldest = waiting.order_by("pk").values_list("created", flat=True).first()
+    return Backlog(waiting.count() if oldest else 0, oldest)
 
 
 def _ask() -> tuple[bool, bool, str]:

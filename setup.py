@@ -17,7 +17,10 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["kvstore", "kvstore.*", "history", "history.*"]),
     py_modules=["routers"],
-    package_data={"kvstore": ["py.typed"], "history": ["py.typed"]},
+    package_data={
+        "kvstore": ["py.typed", "templates/**/*.html"],
+        "history": ["py.typed", "templates/**/*.html", "static/**/*.css"],
+    },
     python_requires=">=3.11",
     install_requires=["Django>=5.2", "XBlock>=6.0", "edx-opaque-keys>=4.0"],
     extras_require={

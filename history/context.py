@@ -4,13 +4,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from history.exceptions import UnusableContext
 from history.models import MAX_REASON_LENGTH, MAX_REQUEST_ID_LENGTH
 
 Actor = Any
 """A user, a user's id, None, or a function without arguments that returns one of them when an entry is written."""
+
+
+class Source(NamedTuple):
+    """The version that a restored version takes its state from."""
+
+    student_module_id: int
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,8 @@ class Change:
     actor: Actor = None
     reason: str = ""
     request_id: str = ""
+    source: Source | None = None
+    """what is being restored, if anything is; :func:`history.api.restore` sets it"""
 
     @property
     def actor_id(self) -> int | None:
@@ -57,6 +66,16 @@ def change_context(
     token = _current.set(change)
     try:
         yield change
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def restoring_from(source: Source) -> Iterator[None]:
+    """Name the version that what is written inside is restored from."""
+    token = _current.set(replace(_current.get(), source=source))
+    try:
+        yield
     finally:
         _current.reset(token)
 

@@ -42,6 +42,9 @@ class Entry(models.Model):
     actor_id = models.BigIntegerField(null=True)
     reason = models.CharField(max_length=MAX_REASON_LENGTH, default="")
     request_id = models.CharField(max_length=MAX_REQUEST_ID_LENGTH, default="")
+    # Which version of which row a restored version took its state from; NULL for every other.
+    source_id = models.BigIntegerField(null=True)
+    source_version = models.BigIntegerField(null=True)
 
     class Meta:
         abstract = True
@@ -78,6 +81,12 @@ class StudentModuleHistory(Entry):
             models.Index(fields=["course_id", "created", "student_module_id"], name="xblock_history_course_idx"),
             # The newest entries of a learner.
             models.Index(fields=["student_id", "created", "student_module_id"], name="xblock_history_learner_idx"),
+            # The newest entries of all, and those of an hour long ago.
+            models.Index(fields=["created", "student_module_id"], name="xblock_history_created_idx"),
+        ]
+        permissions = [
+            ("restore_studentmodule", "Can put a version of a learner's state back"),
+            ("export_studentmodulehistory", "Can export history entries"),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:

@@ -84,6 +84,8 @@ def entry_of(version: StateVersion, change: Change) -> StudentModuleHistory:
         actor_id=change.actor_id,
         reason=change.reason,
         request_id=change.request_id,
+        source_id=change.source and change.source.student_module_id,
+        source_version=change.source and change.source.version,
     )
 
 

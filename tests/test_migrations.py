@@ -73,6 +73,7 @@ class AsTheModels(TestCase):
                     ("module_state_key", "student_id"),
                     ("course_id", "created", "student_module_id"),
                     ("student_id", "created", "student_module_id"),
+                    ("created", "student_module_id"),
                 },
             ),
         ):

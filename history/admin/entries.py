@@ -4,21 +4,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.auth import get_user_model
-from django.db import router
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from history.admin.names import name_of, usernames
 from history.committed import committed
-from history.models import PendingHistory, StudentModuleHistory
+from history.models import StudentModuleHistory
 from kvstore.admin import ReadOnlyAdmin
-
-
-def usernames(ids: set[int]) -> dict[int, str]:
-    """Return the names of users by id, in one query; users that are gone are not in it."""
-    model = get_user_model()
-    users = model._base_manager.using(router.db_for_read(model))
-    return dict(users.filter(pk__in=ids).values_list("pk", model.USERNAME_FIELD))
 
 
 class CommittedChangeList(ChangeList):
@@ -33,7 +25,6 @@ class CommittedChangeList(ChangeList):
         self.result_list = entries
 
 
-@admin.register(StudentModuleHistory)
 class StudentModuleHistoryAdmin(ReadOnlyAdmin):
     """Every version that a learner's block had, newest first."""
 
@@ -65,17 +56,12 @@ class StudentModuleHistoryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="learner")
     def learner(self, entry: Any) -> str:
-        return _name(entry.student_id, entry.usernames)
+        return name_of(entry.student_id, entry.usernames)
 
     @admin.display(description="changed by", empty_value="-")
     def actor(self, entry: Any) -> str | None:
-        return None if entry.actor_id is None else _name(entry.actor_id, entry.usernames)
+        return None if entry.actor_id is None else name_of(entry.actor_id, entry.usernames)
 
 
-@admin.register(PendingHistory)
 class PendingHistoryAdmin(StudentModuleHistoryAdmin):
     """Versions that wait for the history database; each is one, as it was written with its state."""
-
-
-def _name(user_id: int, named: dict[int, str]) -> str:
-    return named.get(user_id, f"user {user_id}, deleted")

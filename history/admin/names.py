@@ -1,0 +1,18 @@
+"""The names of the users that entries mention by id, which live in another database."""
+
+from collections.abc import Mapping
+
+from django.contrib.auth import get_user_model
+from django.db import router
+
+
+def usernames(ids: set[int]) -> dict[int, str]:
+    """Return the names of users by id, in one query; users that are gone are not in it."""
+    model = get_user_model()
+    users = model._base_manager.using(router.db_for_read(model))
+    return dict(users.filter(pk__in=ids).values_list("pk", model.USERNAME_FIELD))
+
+
+def name_of(user_id: int, named: Mapping[int, str]) -> str:
+    """Return a user's name out of those found, or what to call one who is gone."""
+    return named.get(user_id, f"user {user_id}, deleted")

@@ -2,9 +2,10 @@
 
 from history.context import Change, change_context, current_change
 from history.delivery import Delivery, deliver
-from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, UnusableContext
+from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, RestoreRefused, UnusableContext
 from history.health import Health, health
-from history.timeline import timeline
+from history.restoring import restore
+from history.timeline import as_of, timeline
 from history.verification import Verification, verify
 
 __all__ = [
@@ -14,12 +15,15 @@ __all__ = [
     "Health",
     "HistoryError",
     "HistoryUnavailable",
+    "RestoreRefused",
     "UnusableContext",
     "Verification",
+    "as_of",
     "change_context",
     "current_change",
     "deliver",
     "health",
+    "restore",
     "timeline",
     "verify",
 ]

@@ -17,3 +17,7 @@ class HistoryUnavailable(HistoryError, DatabaseError):
 
 class UnusableContext(HistoryError, ValueError):
     """A reason or request id that an entry cannot hold."""
+
+
+class RestoreRefused(HistoryError, ValueError):
+    """A version that cannot be put back; nothing was written."""

@@ -1,20 +1,16 @@
 """Reading the versions of a block for a learner: those that were committed, delivered or waiting, newest first."""
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError, InterfaceError, OperationalError, connections, models, router
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import models, router
 from django.db.models import OuterRef, Q, Subquery
-from django.utils.connection import ConnectionDoesNotExist
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
-from history.conf import conf
-from history.deadline import bounded
-from history.exceptions import HistoryUnavailable
+from history.fetching import Entries, fetched
 from history.models import Entry, PendingHistory, StudentModuleHistory
 from kvstore.keys import BlockAddress, block_address
 from kvstore.models import StudentModule
@@ -23,11 +19,37 @@ from kvstore.reading import CorruptRows
 PAGE_SIZE = 1000
 """entries in one query"""
 
-PATIENCE = 2
-"""how many times longer than a write a page may take"""
-
-Entries = models.QuerySet[StudentModuleHistory]
 DELETED = StudentModuleHistory.Action.DELETED
+
+Columns = Callable[[models.QuerySet[Any]], models.QuerySet[Any]]
+"""Chooses what is loaded of each entry."""
+
+
+class Span(NamedTuple):
+    """Which part of a timeline is meant; all of it, unless said."""
+
+    older_than: tuple[int, int] | None = None
+    """the id of a row and a version of it"""
+    until: datetime | None = None
+    """the last moment of it"""
+
+    def covers(self, entry: Entry) -> bool:
+        """Return whether the entry is in this part."""
+        key = (entry.student_module_id, entry.version)
+        return (self.older_than is None or key < self.older_than) and (
+            self.until is None or entry.created <= self.until
+        )
+
+    def condition(self) -> Q:
+        """Return the same as a filter."""
+        condition = Q() if self.until is None else Q(created__lte=self.until)
+        if self.older_than is not None:
+            row_id, version = self.older_than
+            condition &= Q(student_module_id__lt=row_id) | Q(student_module_id=row_id, version__lt=version)
+        return condition
+
+
+WHOLE = Span()
 
 
 class Row(NamedTuple):
@@ -45,21 +67,53 @@ def timeline(learner: Any, usage_key: UsageKey, course_key: LearningContextKey |
     since, are part of it, each ending in its ``deleted`` entry. ``course_key`` completes a usage key of the old form.
     Raises HistoryUnavailable.
     """
+    return entries_of(learner, block_address(usage_key, course_key))
+
+
+def as_of(
+    learner: Any, usage_key: UsageKey, moment: datetime, course_key: LearningContextKey | None = None
+) -> Entry | None:
+    """Return the entry that held at ``moment``, which knows its time zone: the last one written until then.
+
+    None where the learner had no recorded state yet; an entry that says ``deleted`` where there was none any more.
+    Raises HistoryUnavailable.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} does not say its time zone; pass an aware datetime.")
     address = block_address(usage_key, course_key)
-    return _entries({"student_id": getattr(learner, "pk", learner)}, address, ())
+    return next(entries_of(learner, address, Span(until=moment), page_size=1), None)
+
+
+def entries_of(
+    learner: Any,
+    address: BlockAddress,
+    span: Span = WHOLE,
+    *,
+    columns: Columns = lambda entries: entries,
+    page_size: int | None = None,
+) -> Iterator[Entry]:
+    """Return the part of a timeline that ``span`` says, in queries of ``page_size`` entries. See :func:`timeline`."""
+    return _entries({"student_id": getattr(learner, "pk", learner)}, address, span, columns, page_size)
 
 
 def parsed_versions(learner: Mapping[str, Any], address: BlockAddress) -> Iterator[tuple[dict[str, Any], datetime]]:
     """Yield the fields and the time of every version, newest first; then raise CorruptState for unreadable ones."""
     corrupt = CorruptRows(StudentModuleHistory._meta.db_table)
-    for entry in _entries(learner, address, ("student_module_id", "version", "action", "state", "created")):
+    names = ("student_module_id", "version", "action", "state", "created")
+    for entry in _entries(learner, address, columns=lambda entries: entries.only(*names)):
         fields = corrupt.parsed(entry.pk, entry.state)
         if fields is not None:
             yield fields, entry.created
     corrupt.raise_if_any()
 
 
-def _entries(learner: Mapping[str, Any], address: BlockAddress, columns: tuple[str, ...]) -> Iterator[Entry]:
+def _entries(
+    learner: Mapping[str, Any],
+    address: BlockAddress,
+    span: Span = WHOLE,
+    columns: Columns = lambda entries: entries,
+    page_size: int | None = None,
+) -> Iterator[Entry]:
     # In this order: a version that is delivered between two of the queries is seen twice, never not at all; and
     # one that commits after the first of them is left out of both.
     row = _row(learner, address)
@@ -69,16 +123,13 @@ def _entries(learner: Mapping[str, Any], address: BlockAddress, columns: tuple[s
         "student_id": row.student_id,
     }
     waiting = _waiting(row, of_block, columns)
-    delivered = _pages(_only(_delivered(row, of_block, waiting), columns))
+    delivered = columns(_delivered(row, of_block, waiting).filter(span.condition()))
+    covered = [entry for entry in waiting if span.covers(entry)]
     last = None
-    for entry in heapq.merge(waiting, delivered, key=_newest_first):
+    for entry in heapq.merge(covered, _pages(delivered, page_size or PAGE_SIZE), key=_newest_first):
         if _newest_first(entry) != last:
             yield entry
         last = _newest_first(entry)
-
-
-def _only(entries: models.QuerySet[Any], columns: tuple[str, ...]) -> models.QuerySet[Any]:
-    return entries.only(*columns) if columns else entries
 
 
 def _newest_first(entry: Entry) -> tuple[int, int]:
@@ -104,9 +155,9 @@ def _row(learner: Mapping[str, Any], address: BlockAddress) -> Row:
     return Row(None, None, None)
 
 
-def _waiting(row: Row, of_block: Mapping[str, Any], columns: tuple[str, ...]) -> list[Entry]:
+def _waiting(row: Row, of_block: Mapping[str, Any], columns: Columns) -> list[Entry]:
     """Return the entries that wait beside the state, where none is that was not committed."""
-    pending = PendingHistory.objects.using(router.db_for_read(PendingHistory)).filter(**of_block)
+    pending = columns(PendingHistory.objects.using(router.db_for_read(PendingHistory)).filter(**of_block))
     # What waits for a row above the version read committed since.
     current = [
         entry for entry in pending if entry.student_module_id != row.row_id or entry.version <= (row.version or 0)
@@ -131,39 +182,13 @@ def _delivered(row: Row, of_block: Mapping[str, Any], waiting: list[Entry]) -> E
     return entries.filter(of_row | Q(committed, ~Q(student_module_id=row.row_id)))
 
 
-def _pages(entries: Entries) -> Iterator[StudentModuleHistory]:
+def _pages(entries: Entries, size: int) -> Iterator[StudentModuleHistory]:
     """Yield entries, newest first, a page to a query; each page starts after the last entry of the one before."""
     newest_first = entries.order_by("-student_module_id", "-version")
-    page = _fetched(newest_first)
+    page = fetched(newest_first, size)
     while page:
         yield from page
-        last = page[-1]
-        if len(page) < PAGE_SIZE:
+        if len(page) < size:
             return
-        older = Q(student_module_id__lt=last.student_module_id) | Q(
-            student_module_id=last.student_module_id, version__lt=last.version
-        )
-        page = _fetched(newest_first.filter(older))
-
-
-def _fetched(entries: Entries) -> list[StudentModuleHistory]:
-    try:
-        connection = connections[entries.db]
-        kept = connection.connection is not None
-        try:
-            return _in_time(entries, connection)
-        except (OperationalError, InterfaceError):
-            if connection.in_atomic_block:
-                raise
-            # A connection that was kept may have died long ago; a new one tells whether the server did.
-            connection.close()
-            if not kept:
-                raise
-            return _in_time(entries, connection)
-    except (DatabaseError, InterfaceError, ConnectionDoesNotExist) as error:
-        raise HistoryUnavailable(f"The history database {entries.db!r} cannot be read: {error}.") from error
-
-
-def _in_time(entries: Entries, connection: BaseDatabaseWrapper) -> list[StudentModuleHistory]:
-    with bounded(connection, conf.HISTORY_TIMEOUT * PATIENCE):
-        return list(entries[:PAGE_SIZE])
+        last = page[-1]
+        page = fetched(newest_first.filter(Span(older_than=(last.student_module_id, last.version)).condition()), size)

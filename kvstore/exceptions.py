@@ -87,6 +87,18 @@ class CorruptState(KVStoreError, ValueError):
         )
 
 
+class StateMoved(KVStoreError, ValueError):
+    """The row is not at the version that the write was meant for, because somebody wrote meanwhile."""
+
+    def __init__(self, expected: int, found: int) -> None:
+        self.expected = expected
+        self.found = found
+        super().__init__(
+            f"The state is at version {found}, not {expected}: somebody wrote meanwhile, and nothing was stored. "
+            "Look at what it holds now, and decide again."
+        )
+
+
 class UnrecordedWrite(KVStoreError, TypeError):
     """A bulk write that would change learners' state without leaving a version of it."""
 

@@ -99,7 +99,7 @@ def after(modified: datetime | None, now: datetime) -> datetime:
     return max(now, modified + TICK) if modified else now
 
 
-def write_rows(rows: Sequence[StudentModule], using: str) -> None:
+def write_rows(rows: Sequence[StudentModule], using: str, *, action: str | None = None) -> None:
     """Write rows that :func:`advance` changed, new and known ones in one statement each, and tell receivers."""
     new = [row for row in rows if row.version == 1 and row._state.adding]
     known = [row for row in rows if not row._state.adding]
@@ -107,7 +107,8 @@ def write_rows(rows: Sequence[StudentModule], using: str) -> None:
         insert(new, using)
     if known:
         _update(known, using)
-    announce([*(version_of(row, CREATED) for row in new), *(version_of(row, CHANGED) for row in known)], using)
+    created = [version_of(row, action or CREATED) for row in new]
+    announce([*created, *(version_of(row, action or CHANGED) for row in known)], using)
 
 
 def announce(versions: Sequence[StateVersion], using: str) -> None:

@@ -106,13 +106,13 @@ class Store(RuleBasedStateMachine):
         self.make(write)
 
     @rule(writes=st.lists(WRITES, min_size=1, max_size=4), undone=st.booleans())
-    def transaction(self, writes: list[Any], undone: bool) -> None:  # noqa: FBT001
+    def transaction(self, writes: list[Any], undone: bool) -> None:  # noqa: FBT001  hypothesis passes it by name
         with self.in_transaction(undone=undone):
             for write in writes:
                 self.make(write)
 
     @rule(first=WRITES, undone=st.lists(WRITES, min_size=1, max_size=2), then=WRITES, all_undone=st.booleans())
-    def savepoint(self, first: Any, undone: list[Any], then: Any, all_undone: bool) -> None:  # noqa: FBT001
+    def savepoint(self, first: Any, undone: list[Any], then: Any, all_undone: bool) -> None:  # noqa: FBT001  hypothesis passes it by name
         """Go back to a savepoint, and write the same versions again."""
         with self.in_transaction(undone=all_undone):
             self.make(first)
@@ -221,7 +221,7 @@ class Store(RuleBasedStateMachine):
             self.assert_same(left, 0)
 
     @rule(repair=st.booleans())
-    def verify(self, repair: bool) -> None:  # noqa: FBT001
+    def verify(self, repair: bool) -> None:  # noqa: FBT001  hypothesis passes it by name
         found = list(verify(Verification(), repair=repair))
         wrong = [problem for problem in found if problem.kind != "phantom"]
         assert not wrong, wrong

@@ -34,7 +34,7 @@ class Delivery:
     stopped: bool = False
     """whether it ended at its limit or because it was asked to"""
     error: BaseException | None = None
-    """why the history database took none"""
+    """why a batch was not delivered: the history database did not take it, or the state's failed"""
 
 
 def deliver(

@@ -15,15 +15,10 @@ from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, set_score
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
-from tests.history.outages import alias_missing, fresh_breaker, history_outage
+from tests.history.outages import END_SESSION, SESSION, alias_missing, fresh_breaker, history_outage
 from tests.kvstore.blocks import COURSE, block, key_for, usage
 
 HISTORY = "student_module_history"
-END_SESSION = {
-    "postgresql": "SELECT pg_terminate_backend(%s)",
-    "mysql": "KILL %s",
-}
-SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}
 
 
 class Outages(TransactionTestCase):

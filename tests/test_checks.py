@@ -174,6 +174,13 @@ class Deployment(TransactionTestCase):
         self.assertIn("table xblock_history_studentmodulehistory is not there", found.msg)
         self.assertIn("--fake xblock_history zero", found.hint)
 
+    def test_a_table_that_is_not_there_in_the_one_database(self):
+        with override_settings(HISTORY_DATABASE_ALIAS="default"):
+            (found,) = self.check("default")
+        self.assertEqual(found.id, "history.E004")
+        self.assertIn("'default' is not migrated: table xblock_history_studentmodulehistory is not there", found.msg)
+        self.assertNotIn("--fake", found.hint)
+
     def test_a_table_of_waiting_entries_that_is_not_there(self):
         with table_away(PendingHistory, "default"):
             (found,) = self.check("default")

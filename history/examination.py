@@ -37,6 +37,11 @@ class Problem:
     repaired: bool = False
     detail: str = ""
 
+    @property
+    def harmless(self) -> bool:
+        """Whether it may stay: no reader shows a phantom, and the next version takes its place."""
+        return self.kind == "phantom"
+
     def as_dict(self) -> dict[str, Any]:
         """Return all of it, for JSON."""
         return {"problem": self.kind, **{name: value for name, value in asdict(self).items() if name != "kind"}}
@@ -77,26 +82,28 @@ class Versions:
         self.gaps += range(first, min(end, first + SHOWN_VERSIONS - len(self.gaps)))
 
 
-def examine(row_id: int, *, repair: bool, in_flight: timedelta) -> Iterator[Problem]:
+def examine(row_id: int, *, repair: bool, remove_phantoms: bool, in_flight: timedelta) -> Iterator[Problem]:
     """Yield what is wrong with one row, locked so that no write to it is under way."""
     using = router.db_for_write(StudentModule)
     with transaction.atomic(using=using):
         row = plain_rows(StudentModule, using).filter(pk=row_id).select_for_update().first()
         for identity in _identities(row_id, row):
             if row is not None and identity == _identity(row):
-                yield from _examine_row(row, repair=repair)
+                yield from _examine_row(row, repair=repair, remove_phantoms=remove_phantoms)
             else:
                 yield from _examine_gone(row_id, identity, repair=repair, in_flight=in_flight)
 
 
-def _examine_row(row: StudentModule, *, repair: bool) -> Iterator[Problem]:
+def _examine_row(row: StudentModule, *, repair: bool, remove_phantoms: bool) -> Iterator[Problem]:
     found = _versions(row.pk, _identity(row), row.version)
     recorded = is_recorded(row.module_type)
     if found.phantom_count:
-        # The row is locked, so its version counts every commit: what is above it was rolled back.
-        if repair:
+        # The row is locked, so its version counts every commit that it knows of. But a row from a backup is at an
+        # earlier version than it once was, and nothing tells those entries from entries that were rolled back.
+        if remove_phantoms:
             delivered().filter(student_module_id=row.pk, version__gt=row.version, **_columns(_identity(row))).delete()
-        yield Problem("phantom", row.pk, found.phantoms, found.phantom_count, repair)
+        detail = "" if remove_phantoms else "rolled back, or committed before the state was restored from a backup"
+        yield Problem("phantom", row.pk, found.phantoms, found.phantom_count, remove_phantoms, detail)
     if not recorded:
         return
     if not found.highest:

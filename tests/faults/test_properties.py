@@ -220,12 +220,12 @@ class Store(RuleBasedStateMachine):
         elif limit is None:
             self.assert_same(left, 0)
 
-    @rule(repair=st.booleans())
-    def verify(self, repair: bool) -> None:  # noqa: FBT001  hypothesis passes it by name
-        found = list(verify(Verification(), repair=repair))
+    @rule(repair=st.booleans(), remove=st.booleans())
+    def verify(self, repair: bool, remove: bool) -> None:  # noqa: FBT001  hypothesis passes them by name
+        found = list(verify(Verification(), repair=repair, remove_phantoms=remove))
         wrong = [problem for problem in found if problem.kind != "phantom"]
         assert not wrong, wrong
-        if repair and not self.late:
+        if remove and not self.late:
             self.assert_same(list(verify(Verification())), [])
 
     # What must be true at any moment

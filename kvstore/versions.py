@@ -99,15 +99,20 @@ def after(modified: datetime | None, now: datetime) -> datetime:
     return max(now, modified + TICK) if modified else now
 
 
-def write_rows(rows: Sequence[StudentModule], using: str) -> None:
-    """Write rows that :func:`advance` changed, new and known ones in one statement each, and tell receivers."""
+def write_rows(rows: Sequence[StudentModule], using: str, *, action: str | None = None) -> None:
+    """Write rows that :func:`advance` changed, new and known ones in one statement each, and tell receivers.
+
+    ``action`` is what they are told was done, where that is not just to create or change.
+    """
     new = [row for row in rows if row.version == 1 and row._state.adding]
     known = [row for row in rows if not row._state.adding]
     if new:
         insert(new, using)
     if known:
         _update(known, using)
-    announce([*(version_of(row, CREATED) for row in new), *(version_of(row, CHANGED) for row in known)], using)
+    created = [version_of(row, action or CREATED) for row in new]
+    changed = [version_of(row, action or CHANGED) for row in known]
+    announce(created + changed, using)
 
 
 def announce(versions: Sequence[StateVersion], using: str) -> None:

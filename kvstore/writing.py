@@ -42,13 +42,14 @@ def scoring(grade: float | None, max_grade: float | None) -> Change:
 
 
 def write_states(
-    student_id: int, changes: Mapping[BlockAddress, Change], *, create: bool
+    student_id: int, changes: Mapping[BlockAddress, Change], *, create: bool, action: str | None = None
 ) -> dict[BlockAddress, StudentModule]:
     """Make every change to a learner's blocks, or none of them, and return the rows as they are then stored.
 
     The rows are locked in the order of their ids, in chunks, before the first is written: SELECT FOR UPDATE and
     one write for each chunk, whatever the number of blocks in it. A block without a row gets one when ``create``,
-    and is passed over otherwise. A change that changes nothing makes no version.
+    and is passed over otherwise. A change that changes nothing makes no version. ``action`` is what the versions are
+    announced as, in place of created or changed.
 
     Raises CorruptState, UnknownLearner, WriteConflict, or the error of the database; then nothing is stored.
     """
@@ -58,7 +59,7 @@ def write_states(
     try:
         # Only an insert can be raced, so only writes that may insert need a savepoint to come back to.
         return in_transaction(
-            lambda: _write(student_id, changes, using, create=create),
+            lambda: _write(student_id, changes, using, create=create, action=action),
             using=using,
             savepoint=create,
             retry_insert=create,
@@ -70,7 +71,7 @@ def write_states(
 
 
 def _write(
-    student_id: int, changes: Mapping[BlockAddress, Change], using: str, *, create: bool
+    student_id: int, changes: Mapping[BlockAddress, Change], using: str, *, create: bool, action: str | None
 ) -> dict[BlockAddress, StudentModule]:
     size = conf.KVSTORE_CHUNK_SIZE
     locked: dict[tuple[str, str], StudentModule] = {}
@@ -86,7 +87,7 @@ def _write(
             if versions.advance(row, change(row), now):
                 written.append(row)
     for chunk in chunked(written, size):
-        versions.write_rows(chunk, using)
+        versions.write_rows(chunk, using, action=action)
     return rows
 
 

@@ -11,13 +11,15 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from history.conf import conf, is_recorded
+from history.context import Change
 from history.direct import write_entries
+from history.entries import EntryValues, entries_of
 from history.erasure import erase_entries
 from history.evidence import delivered
 from history.models import Entry, PendingHistory, StudentModuleHistory
 from kvstore.models import StudentModule
 from kvstore.signals import CHANGED, CREATED, DELETED
-from kvstore.versions import plain_rows
+from kvstore.versions import plain_rows, version_of
 
 PAGE_SIZE = 5000
 REPAIR_REASON = "found by verify_history"
@@ -112,8 +114,10 @@ def _examine_row(row: StudentModule, *, repair: bool) -> Iterator[Problem]:
     entry = _current(row)
     if entry is not None and (entry.state, entry.grade, entry.max_grade) != (row.state, row.grade, row.max_grade):
         if repair:
-            entry.state, entry.grade, entry.max_grade, entry.created = row.state, row.grade, row.max_grade, row.modified
-            write_entries([entry])
+            said = EntryValues.of(entry)
+            write_entries(
+                [said._replace(state=row.state, grade=row.grade, max_grade=row.max_grade, created=row.modified)]
+            )
         yield Problem("differs", row.pk, [row.version], 1, repair, "the latest entry says something else than the row")
 
 
@@ -193,29 +197,22 @@ def _current(row: StudentModule) -> StudentModuleHistory | None:
     return delivered().filter(student_module_id=row.pk, version=row.version, **_columns(_identity(row))).first()
 
 
-def _entry_of(row: StudentModule, action: str) -> StudentModuleHistory:
-    return StudentModuleHistory(
-        student_module_id=row.pk,
-        version=row.version,
-        action=action,
-        **_columns(_identity(row)),
-        module_type=row.module_type,
-        state=row.state,
-        grade=row.grade,
-        max_grade=row.max_grade,
-        created=row.modified,
-        reason=REPAIR_REASON,
-    )
+def _entry_of(row: StudentModule, action: str) -> EntryValues:
+    (entry,) = entries_of([version_of(row, action)], Change(reason=REPAIR_REASON))
+    return entry
 
 
-def _ending(row_id: int, identity: tuple[int, str, str], highest: int) -> StudentModuleHistory:
+def _ending(row_id: int, identity: tuple[int, str, str], highest: int) -> EntryValues:
     last: Entry = delivered().filter(student_module_id=row_id, version=highest, **_columns(identity)).get()
-    return StudentModuleHistory(
+    return EntryValues(
         student_module_id=row_id,
         version=highest + 1,
         action=DELETED,
         **_columns(identity),
         module_type=last.module_type,
+        state=None,
+        grade=None,
+        max_grade=None,
         created=timezone.now(),
         reason=REPAIR_REASON,
     )

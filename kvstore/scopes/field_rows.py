@@ -13,7 +13,7 @@ from kvstore import codec
 from kvstore.chunks import chunked
 from kvstore.conf import conf
 from kvstore.exceptions import CorruptState, UnusableKey
-from kvstore.field_rows import FieldAddress, delete_field, write_fields
+from kvstore.field_rows import FieldAddress, StoredField, delete_field, write_fields
 from kvstore.keys import MAX_FAMILY_LENGTH, MAX_TYPE_LENGTH, block_address, checked_name
 from kvstore.models import FieldRow, PreferencesField, UserInfoField, UserStateSummaryField
 from kvstore.reading import stored_text
@@ -28,24 +28,24 @@ class FieldValues:
 
     def __init__(self, table: str) -> None:
         self._table = table
-        self._rows: dict[str, tuple[int, str, datetime]] = {}
+        self._rows: dict[str, StoredField] = {}
 
     def __contains__(self, name: object, /) -> bool:
         return name in self._rows
 
     def get(self, name: str) -> Any:
-        row_id, text, _ = self._rows[name]
+        row = self._rows[name]
         try:
-            return codec.loads(text)
+            return codec.loads(row.text)
         except ValueError as error:
-            raise CorruptState(self._table, [row_id], 1, str(error)) from error
+            raise CorruptState(self._table, [row.row_id], 1, str(error)) from error
 
     def modified(self, name: str) -> datetime | None:
-        return self._rows[name][2] if name in self._rows else None
+        return self._rows[name].modified if name in self._rows else None
 
-    def put(self, name: str, row_id: int, text: str, modified: datetime) -> None:
+    def put(self, name: str, row: StoredField) -> None:
         """Remember a row that was read or written."""
-        self._rows[name] = (row_id, text, modified)
+        self._rows[name] = row
 
     def discard(self, name: str) -> None:
         """Forget a row that was deleted."""
@@ -77,7 +77,7 @@ class FieldRowCache(ScopeCache[FieldValues]):
                 fields = self._loaded.get(Owner.of(key))
                 # An owner that was never read stays unread: what was written is not all that it has.
                 if fields is not None:
-                    fields.put(key.field_name, rows[address].pk, rows[address].value, rows[address].modified)
+                    fields.put(key.field_name, rows[address])
 
         return remember
 
@@ -93,7 +93,7 @@ class FieldRowCache(ScopeCache[FieldValues]):
             for columns, field_name, *row in self._rows(chunk):
                 # The filter's lists of families and types let through combinations that nobody asked for.
                 if columns in by_columns:
-                    by_columns[columns].put(field_name, *row)
+                    by_columns[columns].put(field_name, StoredField(*row))
         return loaded
 
     def _rows(self, chunk: list[Columns]) -> Iterator[tuple[Any, ...]]:

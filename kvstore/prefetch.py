@@ -13,13 +13,13 @@ from xblock.fields import UserScope
 from xblock.runtime import KeyValueStore
 
 from kvstore import codec, scopes
-from kvstore.blocks import Block, chosen_children, descendants, owners
+from kvstore.blocks import Block, Owner, chosen_children, descendants, kinds
 from kvstore.client import known_learner_id
 from kvstore.exceptions import AnotherLearner, ReadOnlyState, SaveFailed
 from kvstore.keys import checked_name
 from kvstore.models import StudentModule
 from kvstore.scopes import Place
-from kvstore.scopes.base import Fields, NoFields, Owner, ScopeCache
+from kvstore.scopes.base import Fields, NoFields, ScopeCache
 from kvstore.scopes.field_rows import PreferencesCache, UserInfoCache, UserStateSummaryCache
 from kvstore.scopes.user_state import UserStateCache
 from kvstore.transactions import in_transaction
@@ -56,7 +56,7 @@ class FieldDataCache:
         self.read_only = read_only
         self._anonymous = known_learner_id(user) is None
         self._aside_types = list(asides or ())
-        self._caches: dict[Place, ScopeCache[Any]] = {
+        self._caches: dict[Place, ScopeCache[Any, Any]] = {
             scopes.USER_STATE: UserStateCache(user, course_id),
             scopes.PREFERENCES: PreferencesCache(user),
             scopes.USER_INFO: UserInfoCache(user),
@@ -105,16 +105,16 @@ class FieldDataCache:
         """Load the fields of more blocks; what is loaded already is kept."""
         if self._anonymous:
             return
-        declared: dict[Place, list[Owner]] = defaultdict(list)
-        undeclared: dict[Place, list[Owner]] = defaultdict(list)
-        for block in blocks:
-            for where, owner, has_fields in owners(block, self._aside_types):
-                (declared if has_fields else undeclared)[where].append(owner)
+        by_kind = kinds(blocks, self._aside_types)
         for where, cache in self._caches.items():
-            cache.prefetch(declared[where])
+            declared: list[Owner] = []
+            undeclared: list[Owner] = []
+            for kind, usage_ids in by_kind.items():
+                (declared if where in kind.places else undeclared).extend(kind.owners(where, usage_ids))
+            cache.prefetch(declared)
             # Fields that belong to no block are no block's to miss.
             if where != scopes.USER_INFO:
-                cache.assume_missing(undeclared[where])
+                cache.assume_missing(undeclared)
 
     def get(self, key: Key) -> Any:
         """Return a copy of the field's value. Raises KeyError where it has none, CorruptState where unreadable."""
@@ -153,7 +153,7 @@ class FieldDataCache:
             raise KeyError(key.field_name)
         self._caches[where].delete(key)
 
-    def _write(self, writes: list[tuple[ScopeCache[Any], dict[Key, Any]]]) -> None:
+    def _write(self, writes: list[tuple[ScopeCache[Any, Any], dict[Key, Any]]]) -> None:
         def write() -> list[Callable[[], None]]:
             return [cache.write(values) for cache, values in writes]
 
@@ -186,5 +186,5 @@ class FieldDataCache:
                 f"Field {key.field_name!r} of {key.block_scope_id} cannot be written: it was loaded read-only."
             )
         checked_name(key.field_name, "field name")
-        self._caches[where].check(key)
+        self._caches[where].address(key)
         return where

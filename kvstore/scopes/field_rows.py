@@ -1,6 +1,5 @@
 """The caches of the scopes that keep one row for each field."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
@@ -17,7 +16,7 @@ from kvstore.field_rows import FieldAddress, StoredField, delete_field, write_fi
 from kvstore.keys import MAX_FAMILY_LENGTH, MAX_TYPE_LENGTH, block_address, checked_name
 from kvstore.models import FieldRow, PreferencesField, UserInfoField, UserStateSummaryField
 from kvstore.reading import stored_text
-from kvstore.scopes.base import Owner, ScopeCache, check_usage_owner
+from kvstore.scopes.base import Owned, ScopeCache, check_usage_owner
 
 Columns = tuple[tuple[str, Any], ...]
 """The columns, with their values, that say whose a field is."""
@@ -52,7 +51,7 @@ class FieldValues:
         self._rows.pop(name, None)
 
 
-class FieldRowCache(ScopeCache[FieldValues]):
+class FieldRowCache(ScopeCache[Columns, FieldValues]):
     """The fields of a scope whose model has one row for each."""
 
     model: ClassVar[type[FieldRow]]
@@ -61,39 +60,31 @@ class FieldRowCache(ScopeCache[FieldValues]):
         super().__init__()
         self._user = user
 
-    @abstractmethod
-    def columns(self, owner: Owner) -> Columns:
-        """Return the columns that say that a field is this owner's. Raises UnusableKey."""
-
-    def check(self, key: KeyValueStore.Key) -> None:
-        self.columns(Owner.of(key))
-
     def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:
-        addresses = {FieldAddress(self.columns(Owner.of(key)), key.field_name): key for key in values}
-        rows = write_fields(self.model, {address: values[key] for address, key in addresses.items()})
+        addresses = {FieldAddress(self.address(key), key.field_name): value for key, value in values.items()}
+        rows = write_fields(self.model, addresses)
 
         def remember() -> None:
-            for address, key in addresses.items():
-                fields = self._loaded.get(Owner.of(key))
+            for address, row in rows.items():
+                fields = self.known(address.columns)
                 # An owner that was never read stays unread: what was written is not all that it has.
                 if fields is not None:
-                    fields.put(key.field_name, rows[address])
+                    fields.put(address.field_name, row)
 
         return remember
 
     def delete(self, key: KeyValueStore.Key) -> None:
-        owner = Owner.of(key)
-        delete_field(self.model, FieldAddress(self.columns(owner), key.field_name))
-        self._loaded[owner].discard(key.field_name)
+        columns = self.address(key)
+        delete_field(self.model, FieldAddress(columns, key.field_name))
+        self._loaded[columns].discard(key.field_name)
 
-    def _load(self, owners: list[Owner]) -> dict[Owner, FieldValues]:
-        loaded = {owner: self._empty(owner) for owner in owners}
-        by_columns = {self.columns(owner): fields for owner, fields in loaded.items()}
-        for chunk in chunked(list(by_columns), conf.KVSTORE_CHUNK_SIZE):
+    def _load(self, addresses: list[Columns]) -> dict[Columns, FieldValues]:
+        loaded = {columns: self._empty() for columns in addresses}
+        for chunk in chunked(addresses, conf.KVSTORE_CHUNK_SIZE):
             for columns, field_name, *row in self._rows(chunk):
                 # The filter's lists of families and types let through combinations that nobody asked for.
-                if columns in by_columns:
-                    by_columns[columns].put(field_name, StoredField(*row))
+                if columns in loaded:
+                    loaded[columns].put(field_name, StoredField(*row))
         return loaded
 
     def _rows(self, chunk: list[Columns]) -> Iterator[tuple[Any, ...]]:
@@ -103,7 +94,7 @@ class FieldRowCache(ScopeCache[FieldValues]):
         for values in rows.values_list(*map(stored_text, names), "field_name", "id", "value", "modified"):
             yield tuple(zip(names, values, strict=False)), *values[len(names) :]
 
-    def _empty(self, owner: Owner) -> FieldValues:
+    def _empty(self) -> FieldValues:
         return FieldValues(self.model._meta.db_table)
 
 
@@ -116,12 +107,9 @@ class UserStateSummaryCache(FieldRowCache):
         super().__init__(user)
         self._course_key = course_key
 
-    def columns(self, owner: Owner) -> Columns:
+    def address(self, owner: Owned) -> Columns:
+        check_usage_owner(owner)
         return (("usage_id", block_address(owner.block_scope_id, self._course_key).usage_key),)
-
-    def check(self, key: KeyValueStore.Key) -> None:
-        check_usage_owner(key)
-        super().check(key)
 
 
 class PreferencesCache(FieldRowCache):
@@ -129,7 +117,7 @@ class PreferencesCache(FieldRowCache):
 
     model = PreferencesField
 
-    def columns(self, owner: Owner) -> Columns:
+    def address(self, owner: Owned) -> Columns:
         return (
             ("student_id", self._user.pk),
             ("block_family", checked_name(owner.block_family, "block family", MAX_FAMILY_LENGTH)),
@@ -142,7 +130,7 @@ class UserInfoCache(FieldRowCache):
 
     model = UserInfoField
 
-    def columns(self, owner: Owner) -> Columns:
+    def address(self, owner: Owned) -> Columns:
         if owner.block_scope_id is not None:
             raise UnusableKey(
                 f"A user_info field belongs to no block, but its key names {owner.block_scope_id!r:.100}."

@@ -13,7 +13,7 @@ from kvstore.client import DjangoXBlockUserStateClient
 from kvstore.exceptions import CorruptState
 from kvstore.keys import BlockAddress, block_address
 from kvstore.reading import StoredState, stored_states
-from kvstore.scopes.base import Owner, ScopeCache, check_usage_owner
+from kvstore.scopes.base import Owned, ScopeCache, check_usage_owner
 
 
 class StateFields:
@@ -50,7 +50,7 @@ class StateFields:
         return self._values
 
 
-class UserStateCache(ScopeCache[StateFields]):
+class UserStateCache(ScopeCache[BlockAddress, StateFields]):
     """A learner's ``user_state`` fields."""
 
     def __init__(self, user: Any, course_key: LearningContextKey) -> None:
@@ -59,48 +59,44 @@ class UserStateCache(ScopeCache[StateFields]):
         self._client = DjangoXBlockUserStateClient(user)
         self._course_key = course_key
 
-    def check(self, key: KeyValueStore.Key) -> None:
-        check_usage_owner(key)
-        self._address(Owner.of(key))
+    def address(self, owner: Owned) -> BlockAddress:
+        check_usage_owner(owner)
+        return block_address(owner.block_scope_id, self._course_key)
 
     def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:
-        states: dict[Owner, dict[str, Any]] = defaultdict(dict)
+        states: dict[BlockAddress, dict[str, Any]] = defaultdict(dict)
         for key, value in values.items():
-            states[Owner.of(key)][key.field_name] = value
-        addresses = {owner: self._address(owner) for owner in states}
-        rows = self._client.overlay(self._user.pk, {addresses[owner]: states[owner] for owner in states})
+            states[self.address(key)][key.field_name] = value
+        rows = self._client.overlay(self._user.pk, states)
 
         def remember() -> None:
-            for owner, fields in states.items():
-                # A block that was never read stays unread: what was written is not all that it has.
-                if owner in self._loaded:
-                    self._remember(owner, fields, rows[addresses[owner]].modified)
+            for address, fields in states.items():
+                self._remember(address, fields, rows[address].modified)
 
         return remember
 
-    def _remember(self, owner: Owner, fields: Mapping[str, Any], modified: datetime) -> None:
+    def _remember(self, address: BlockAddress, fields: Mapping[str, Any], modified: datetime) -> None:
+        known = self.known(address)
+        # A block that was never read stays unread: what was written is not all that it has.
+        if known is None:
+            return
         try:
-            self._loaded[owner].overlay(fields, modified)
+            known.overlay(fields, modified)
         except CorruptState:
             # The row was unreadable when it was loaded and had been mended when it was written: load it again.
-            del self._loaded[owner]
+            del self._loaded[address]
 
     def delete(self, key: KeyValueStore.Key) -> None:
-        owner = Owner.of(key)
-        address = self._address(owner)
+        address = self.address(key)
         rows = self._client.remove(self._user.pk, [address], frozenset([key.field_name]))
         if address in rows:
-            self._loaded[owner].discard(key.field_name, rows[address].modified)
+            self._loaded[address].discard(key.field_name, rows[address].modified)
         else:
-            self._loaded[owner] = StateFields()
+            self._loaded[address] = self._empty()
 
-    def _load(self, owners: list[Owner]) -> dict[Owner, StateFields]:
-        addresses = {owner: self._address(owner) for owner in owners}
-        stored = stored_states({"student_id": self._user.pk}, list(addresses.values()))
-        return {owner: StateFields(stored.get(address[:2])) for owner, address in addresses.items()}
+    def _load(self, addresses: list[BlockAddress]) -> dict[BlockAddress, StateFields]:
+        stored = stored_states({"student_id": self._user.pk}, addresses)
+        return {address: StateFields(stored.get(address[:2])) for address in addresses}
 
-    def _empty(self, owner: Owner) -> StateFields:
+    def _empty(self) -> StateFields:
         return StateFields()
-
-    def _address(self, owner: Owner) -> BlockAddress:
-        return block_address(owner.block_scope_id, self._course_key)

@@ -1,7 +1,8 @@
 """What the caches of all scopes have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -62,6 +63,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
     def __init__(self) -> None:
         self._loaded: dict[AddressT, FieldsT] = {}
         self._assumed: set[AddressT] = set()
+        self._undeclared: list[Owned] = []
 
     def prefetch(self, owners: Iterable[Owned]) -> None:
         """Load all fields of these owners that are not loaded yet, one query for each chunk.
@@ -72,7 +74,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
 
     def assume_missing(self, owners: Iterable[Owned]) -> None:
         """Take these owners, which declare no fields here, to have none, until somebody who does asks for them."""
-        self._assumed.update(address for address in self._usable(owners) if address not in self._loaded)
+        self._undeclared.extend(owners)
 
     def fields(self, key: KeyValueStore.Key) -> FieldsT:
         """Return the fields of the key's owner, loaded now if they are not yet: unread is not missing."""
@@ -86,7 +88,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
     def known(self, address: AddressT) -> FieldsT | None:
         """Return fields that were loaded, or are taken to be none; None where nothing is known of them."""
         fields = self._loaded.get(address)
-        if fields is None and address in self._assumed:
+        if fields is None and address in self._taken_to_have_none():
             fields = self._loaded[address] = self._empty()
         return fields
 
@@ -98,13 +100,16 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
             self._assumed.difference_update(missing)
             self._loaded |= self._load(missing)
 
-    def _usable(self, owners: Iterable[Owned]) -> Iterator[AddressT]:
-        for owner in owners:
-            try:
-                yield self.address(owner)
-            except UnusableKey:
-                # No field of it is stored; who reads one is told why.
-                continue
+    def _taken_to_have_none(self) -> set[AddressT]:
+        # Blocks seldom read what they do not declare, so addresses are worked out when one does.
+        for owner in self._undeclared:
+            # No field is stored under an unusable key; who reads one is told why.
+            with suppress(UnusableKey):
+                address = self.address(owner)
+                if address not in self._loaded:
+                    self._assumed.add(address)
+        self._undeclared.clear()
+        return self._assumed
 
     @abstractmethod
     def address(self, owner: Owned) -> AddressT:

@@ -1,0 +1,91 @@
+"""What a case is, and what comes of measuring it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+STORE, RAW, PER_BLOCK, SIMPLE_HISTORY, PLAIN = "store", "raw", "per block", "simple-history", "plain save()"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much to measure."""
+
+    quick: bool = False
+    rounds: int | None = None
+
+    def of(self, full: int, quick: int) -> int:
+        """Return how often to repeat something: in full, or for a quick look."""
+        return quick if self.quick else full
+
+    def rounds_of(self, full: int, quick: int) -> int:
+        """Return how many rounds to measure, unless the caller of the benchmark said."""
+        return self.rounds or self.of(full, quick)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the ratio of two contenders' medians shall be: ``above`` over ``below``."""
+
+    above: str
+    below: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def met(self, ratio: float) -> bool:
+        """Return whether a measured ratio is good enough."""
+        return (self.at_most is None or ratio <= self.at_most) and (self.at_least is None or ratio >= self.at_least)
+
+    def __str__(self) -> str:
+        bound = f"at most {self.at_most:g}" if self.at_most is not None else f"at least {self.at_least:g}"
+        return f"{self.above} / {self.below} {bound}"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What one contender's median shall not exceed."""
+
+    name: str
+    at_most: float
+
+    def met(self, value: float) -> bool:
+        """Return whether a measured value is good enough."""
+        return value <= self.at_most
+
+
+@dataclass
+class Measurement:
+    """The samples of every contender in one variant of a case; the samples of one round stand at one place."""
+
+    case: str
+    variant: str
+    unit: str
+    """ms, us, rows/s, writes/s, MB or bytes"""
+    samples: dict[str, list[float]]
+    targets: list[Target] = field(default_factory=list)
+    limits: list[Limit] = field(default_factory=list)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something to measure."""
+
+    name: str
+    title: str
+    measure: Callable[[Options], Iterable[Measurement]]
+    left_out: dict[str, str] = field(default_factory=dict)
+    """why it makes no sense on a database, by vendor"""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Somebody who does what a case measures.
+
+    ``prepare`` is not timed: it takes the number of the round and returns the operation, which is. ``check`` raises
+    AssertionError unless the contender does what it claims to do.
+    """
+
+    name: str
+    prepare: Callable[[int], Callable[[], Any]]
+    check: Callable[[], None]

@@ -82,10 +82,10 @@ class Case:
 class Contender:
     """Somebody who does what a case measures.
 
-    ``prepare`` is not timed: it takes the number of the round and returns the operation, which is. ``check`` raises
+    ``prepare`` is not timed: it returns the next operation, which is. ``check`` raises
     AssertionError unless the contender does what it claims to do.
     """
 
     name: str
-    prepare: Callable[[int], Callable[[], Any]]
+    prepare: Callable[[], Callable[[], Any]]
     check: Callable[[], None]

@@ -12,8 +12,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from opaque_keys.edx.keys import CourseKey, UsageKey
 from xblock.core import XBlock
-from xblock.fields import Dict, Float, Integer, Scope, ScopeIds, String
 from xblock.fields import Boolean as Bool
+from xblock.fields import Dict, Float, Integer, Scope, ScopeIds, String
 from xblock.runtime import KeyValueStore
 
 COURSE = CourseKey.from_string("course-v1:LakesideX+BIO101x+2026_T1")

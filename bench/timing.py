@@ -21,7 +21,7 @@ def interleave(contenders: Sequence[Contender], *, rounds: int, warmup: int) -> 
     gc.collect()
     for number in range(warmup + rounds):
         for contender in order(contenders, number):
-            operation = contender.prepare(number)
+            operation = contender.prepare()
             began = perf_counter()
             operation()
             taken = perf_counter() - began

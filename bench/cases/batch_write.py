@@ -21,7 +21,7 @@ def measure(options: Options) -> Iterator[Measurement]:
         keys = [course.usage_key(number) for number in range(blocks)]
         writers = [kind(keys) for kind in (Store, Raw, PerBlock, SimpleHistory, SimpleHistoryInBulk, Plain)]
         settle()
-        contenders = [writer.contender(writer.prepare_many) for writer in writers]
+        contenders = [writer.contender(writer.next_many) for writer in writers]
         samples = interleave(contenders, rounds=options.rounds_of(full, quick), warmup=options.of(3, 1))
         targets = [Target(STORE, RAW, at_most=1.5)]
         if blocks == 100:

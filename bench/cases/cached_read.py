@@ -39,7 +39,7 @@ def contender(name: str, read: Callable[[], list[Any]], expected: list[Any]) -> 
     def check() -> None:
         assert read() == expected, f"{name} does not hold what was stored."
 
-    return Contender(name, lambda number: read, check)
+    return Contender(name, lambda: read, check)
 
 
 CASE = Case("cached_read", "has, then get, of a cached field", measure)

@@ -49,7 +49,7 @@ class Reader:
         def check() -> None:
             assert read() == expected, f"{name} did not read what was stored."
 
-        return Contender(name, lambda number: read, check)
+        return Contender(name, lambda: read, check)
 
 
 def measure(options: Options) -> Iterator[Measurement]:

@@ -22,7 +22,7 @@ def measure(options: Options) -> Iterator[Measurement]:
     keys = [course.usage_key(number) for number in range(BLOCKS)]
     writers = [kind(keys) for kind in (Store, Raw, PerBlock, SimpleHistory, Plain)]
     settle()
-    ways = {"autocommit": "prepare_one", "inside atomic()": "prepare_one_in_transaction"}
+    ways = {"autocommit": "next_one", "inside atomic()": "next_one_in_transaction"}
     for variant, way in ways.items():
         contenders = [writer.contender(getattr(writer, way)) for writer in writers]
         samples = interleave(contenders, rounds=options.rounds_of(600, 30), warmup=options.of(50, 5))

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any, ClassVar
 
 from django.db import models
@@ -21,6 +22,7 @@ class Writer(ABC):
 
     def __init__(self, keys: Sequence[UsageKey]) -> None:
         self.keys = keys
+        self.turns = count(1)
         self.learner = course.learner(f"{type(self).__name__}-{len(keys)}-{course.usage_key(len(keys)).block_id[:8]}")
         self.fill()
 
@@ -48,26 +50,33 @@ class Writer(ABC):
     def entries(self, row: Any) -> list[str]:
         """Return the states in the row's history, oldest first."""
 
-    def prepare_one(self, number: int) -> Operation:
-        """Return the operation of a round on one block, which differs from round to round."""
-        return self.one(self.keys[number % len(self.keys)], course.answers(number))
+    def next_one(self) -> Operation:
+        """Return an operation on one block. No two operations write the same: that would be no change."""
+        turn = next(self.turns)
+        return self.one(self.keys[turn % len(self.keys)], self.value(turn))
 
-    def prepare_one_in_transaction(self, number: int) -> Operation:
-        """Return that operation inside a transaction."""
-        return self.one_in_transaction(self.keys[number % len(self.keys)], course.answers(number))
+    def next_one_in_transaction(self) -> Operation:
+        """Return such an operation inside a transaction."""
+        turn = next(self.turns)
+        return self.one_in_transaction(self.keys[turn % len(self.keys)], self.value(turn))
 
-    def prepare_many(self, number: int) -> Operation:
-        """Return the operation of a round on all blocks."""
-        return self.many({key: course.answers(number * len(self.keys) + place) for place, key in enumerate(self.keys)})
+    def next_many(self) -> Operation:
+        """Return an operation on all blocks."""
+        turn = next(self.turns)
+        return self.many({key: self.value(turn, place) for place, key in enumerate(self.keys)})
 
-    def contender(self, prepare: Callable[[int], Operation]) -> Contender:
+    def value(self, turn: int, place: int = 0) -> dict[str, str]:
+        """Return what to write: alike for all contenders, and like nothing that this one wrote before."""
+        return course.answers(turn * len(self.keys) + place)
+
+    def contender(self, prepare: Callable[[], Operation]) -> Contender:
         """Return the contender that a case times."""
         return Contender(self.name, prepare, lambda: self.check(prepare))
 
-    def check(self, prepare: Callable[[int], Operation]) -> None:
+    def check(self, prepare: Callable[[], Operation]) -> None:
         """Raise AssertionError unless an operation merges its fields into the rows and puts them into the history."""
         before = {key: (self.row(key), self.entries(self.row(key))) for key in self.keys}
-        prepare(CHECKED)()
+        prepare()()
         changed = 0
         for key, (row_before, entries_before) in before.items():
             row = self.row(key)
@@ -75,7 +84,7 @@ class Writer(ABC):
                 continue
             changed += 1
             self.check_row(row_before, row, entries_before)
-        expected = len(self.keys) if prepare == self.prepare_many else 1
+        expected = len(self.keys) if prepare == self.next_many else 1
         assert changed == expected, f"{self.name} changed {changed} rows, not {expected}."
 
     def check_row(self, before: Any, row: Any, entries_before: list[str]) -> None:
@@ -89,10 +98,6 @@ class Writer(ABC):
             entries = self.entries(row)
             assert entries[:-1] == entries_before, f"{self.name} changed entries, or added not exactly one."
             assert entries[-1] == row.state, f"{self.name} put another state into the history than into the row."
-
-
-# No round has this number, so that what the check writes differs from what is there.
-CHECKED = 999_983
 
 
 def in_transaction(operation: Operation) -> Operation:

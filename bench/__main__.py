@@ -1,4 +1,4 @@
-"""python -m bench [--case NAME ...] [--rounds N] [--quick] [--output FOLDER] [--list]
+"""python -m bench [--case NAME ...] [--rounds N] [--quick] [--profile] [--output FOLDER] [--list]
 
 Measures on the databases at DATABASE_URL and HISTORY_DATABASE_URL (default: PostgreSQL on 127.0.0.1), in databases
 that it makes and drops. A whole run in full replaces the record in bench/results; any other needs --output to be kept.
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
         print("\n".join(f"{case.name:16}{case.title}" for case in CASES))
         return 0
     chosen = [case for case in CASES if not options.case or case.name in options.case]
-    whole = not (options.case or options.quick or options.rounds)
+    whole = not (options.case or options.quick or options.rounds or options.profile)
     return run(chosen, options, options.output or (RESULTS if whole else None))
 
 
@@ -34,6 +34,7 @@ def parser(names: list[str]) -> argparse.ArgumentParser:
     found.add_argument("--case", action="append", choices=names, help="measure this case alone; may be repeated")
     found.add_argument("--rounds", type=int, help="rounds of each case that is measured in rounds")
     found.add_argument("--quick", action="store_true", help="few rounds and small tables: shows that it works")
+    found.add_argument("--profile", action="store_true", help="also print where the first contender spends its time")
     found.add_argument("--output", type=Path, help="folder for the report and the record")
     found.add_argument("--list", action="store_true", help="list the cases")
     return found
@@ -53,7 +54,7 @@ def run(chosen: list, options: argparse.Namespace, output: Path | None) -> int:
                 continue
             began = time.monotonic()
             print(f"{case.title} ...", flush=True)
-            for measurement in case.measure(Options(options.quick, options.rounds)):
+            for measurement in case.measure(Options(options.quick, options.rounds, options.profile)):
                 measurements.append(measurement)
                 print("\n".join(report.ratio_lines(measurement, case.name)), flush=True)
             databases.clear()

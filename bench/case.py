@@ -13,14 +13,27 @@ class Options:
 
     quick: bool = False
     rounds: int | None = None
+    profile: bool = False
 
     def of(self, full: int, quick: int) -> int:
-        """Return how often to repeat something: in full, or for a quick look."""
+        """Return how much of something there shall be: in full, or for a quick look."""
         return quick if self.quick else full
 
-    def rounds_of(self, full: int, quick: int) -> int:
-        """Return how many rounds to measure, unless the caller of the benchmark said."""
-        return self.rounds or self.of(full, quick)
+
+@dataclass(frozen=True)
+class Rounds:
+    """How often to measure, in full and for a quick look."""
+
+    full: int
+    quick: int
+
+    def chosen(self, options: Options) -> int:
+        """Return the number of rounds that count, which the caller of the benchmark may have said."""
+        return options.rounds or options.of(self.full, self.quick)
+
+    def warmup(self, options: Options) -> int:
+        """Return the number of rounds before, which do not."""
+        return options.of(self.full, self.quick) // 10 + 1
 
 
 @dataclass(frozen=True)

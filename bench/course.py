@@ -5,9 +5,10 @@ Everything is made from numbers, so two runs measure the same bytes.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from opaque_keys.edx.keys import CourseKey, UsageKey
@@ -20,7 +21,6 @@ COURSE = CourseKey.from_string("course-v1:LakesideX+BIO101x+2026_T1")
 STATE_LENGTH = 2000
 """characters"""
 
-WRITTEN_FIELD = "student_answers"
 SENTENCES = (
     "The cell swells because water moves through the membrane towards the side with more solute. ",
     "When we compared both dishes after twenty minutes, the one in distilled water weighed 1.8 g more. ",
@@ -58,9 +58,9 @@ def block(key: UsageKey, user_id: int) -> Problem:
     return Problem(None, scope_ids=ScopeIds(user_id, "problem", key, key))
 
 
-def learner(name: str) -> Any:
-    """Return a new learner."""
-    return get_user_model().objects.create(username=f"learner-{name}"[:150])
+def learner() -> Any:
+    """Return a new learner, whose name no other process gives."""
+    return get_user_model().objects.create(username=f"learner-{uuid4()}")
 
 
 def answers(number: int) -> dict[str, str]:
@@ -96,7 +96,7 @@ def state(number: int, length: int = STATE_LENGTH) -> dict[str, Any]:
         "last_submission_time": f"2026-03-{number % 28 + 1:02}T{number % 24:02}:{number % 60:02}:17Z",
         "score": {"raw_earned": number % 5, "raw_possible": 4},
         "seed": number * 7919 % 1000,
-        WRITTEN_FIELD: given,
+        "student_answers": given,
     }
     essay = next(reversed(given))
     missing = length - len(text(fields))
@@ -108,6 +108,22 @@ def essay_of(number: int, length: int) -> str:
     """Return ``length`` characters of prose."""
     chosen = [SENTENCES[(number * 5 + place * (number % 5 + 1)) % len(SENTENCES)] for place in range(length // 60 + 1)]
     return f"{number}: {''.join(chosen)}"[: max(length, 0)]
+
+
+class Shape(NamedTuple):
+    """What is stored of a block, and which of its fields is then written."""
+
+    state: Callable[[int], dict[str, Any]]
+    """the first state of the block with this number"""
+    field: str
+    value: Callable[[int], Any]
+    """a value of the field, like no other number's"""
+
+
+CAPA = Shape(state, "student_answers", answers)
+SHORT = Shape(
+    lambda number: {"attempts": number, "done": False, "seed": number % 1000}, "attempts", lambda number: number
+)
 
 
 def text(fields: dict[str, Any]) -> str:

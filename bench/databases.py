@@ -15,6 +15,9 @@ from bench.settings import HISTORY
 
 ALIASES = (DEFAULT_DB_ALIAS, HISTORY)
 
+# Connections of the drivers, which Django does not know of: while one is open its database cannot be dropped.
+_opened: list[Any] = []
+
 
 def vendor() -> str:
     """Return ``postgresql``, ``mysql`` or ``sqlite``."""
@@ -30,6 +33,7 @@ def created(aliases: Sequence[str] = ALIASES) -> Iterator[None]:
             connections[alias].creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         yield
     finally:
+        close_driver_connections()
         for alias in aliases:
             _drop(alias, names[alias])
 
@@ -55,6 +59,7 @@ def kept_in(alias: str) -> Any:
 
 def clear() -> None:
     """Empty the tables of the store, of the contenders and of their learners."""
+    close_driver_connections()
     for alias in ALIASES:
         connection = connections[alias]
         tables = [
@@ -90,7 +95,14 @@ def driver_connection(alias: str) -> Any:
     """Return a connection of the driver's own, opened with the parameters and the session that Django gives its own."""
     wrapper = connections[alias].copy()
     wrapper.ensure_connection()
+    _opened.append(wrapper.connection)
     return wrapper.connection
+
+
+def close_driver_connections() -> None:
+    """Close what :func:`driver_connection` opened."""
+    while _opened:
+        _opened.pop().close()
 
 
 def _drop(alias: str, name: str) -> None:

@@ -58,7 +58,7 @@ INSTALLED_APPS = [
     "simple_history",
     "bench",
 ]
-SECRET_KEY = "signs nothing: the benchmark serves nobody"
+SECRET_KEY = "signs nothing: the benchmark serves nobody"  # noqa: S105
 DEBUG = False
 USE_TZ = True
 TIME_ZONE = "UTC"

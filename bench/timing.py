@@ -7,19 +7,23 @@ import gc
 from collections.abc import Sequence
 from time import perf_counter
 
-from bench.case import Contender
+from bench.case import Contender, Options, Rounds
+from bench.profiling import profile
 
 
-def interleave(contenders: Sequence[Contender], *, rounds: int, warmup: int) -> dict[str, list[float]]:
+def interleave(contenders: Sequence[Contender], rounds: Rounds, options: Options) -> dict[str, list[float]]:
     """Return the seconds of every contender in every round, after checking each and warming up.
 
     The order is rotated every round, and reversed after every full turn, so that nobody always follows the same one.
     """
     for contender in contenders:
         contender.check()
+    if options.profile:
+        profile(contenders[0], rounds.chosen(options))
     samples: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    warmup = rounds.warmup(options)
     gc.collect()
-    for number in range(warmup + rounds):
+    for number in range(warmup + rounds.chosen(options)):
         for contender in order(contenders, number):
             operation = contender.prepare()
             began = perf_counter()

@@ -6,7 +6,7 @@ from typing import Any
 from xblock.runtime import DictKeyValueStore, KeyValueStore
 
 from bench import course
-from bench.case import STORE, Case, Contender, Measurement, Options, Target
+from bench.case import STORE, Case, Contender, Measurement, Options, Rounds, Target
 from bench.contenders.store import Store
 from bench.timing import in_unit, interleave
 
@@ -30,7 +30,7 @@ def measure(options: Options) -> Iterator[Measurement]:
     expected = [value for number in range(BLOCKS) for value in course.state(number).values()]
     stores = {STORE: writer.kvs, DICT: DictKeyValueStore(dict(zip(keys, expected, strict=True)))}
     contenders = [contender(name, reading(store, keys), expected) for name, store in stores.items()]
-    samples = interleave(contenders, rounds=options.rounds_of(300, 10), warmup=options.of(20, 2))
+    samples = interleave(contenders, Rounds(300, 10), options)
     per_pair = in_unit(samples, 1e6 / len(keys))
     yield Measurement("cached_read", "per field", "us", per_pair, [Target(STORE, DICT, at_most=3)])
 

@@ -7,14 +7,14 @@ from typing import Any
 from opaque_keys.edx.keys import UsageKey
 
 from bench import course
-from bench.case import RAW, STORE, Case, Contender, Measurement, Options, Target
+from bench.case import RAW, STORE, Case, Contender, Measurement, Options, Rounds, Target
 from bench.contenders.raw import Raw
 from bench.databases import settle
 from bench.timing import in_unit, interleave
 from kvstore.api import DjangoKeyValueStore, FieldDataCache
 
-ROUNDS = {100: (100, 5), 1000: (20, 3)}
-"""in full and for a quick look, by number of blocks"""
+ROUNDS = {100: Rounds(100, 5), 1000: Rounds(20, 3)}
+"""by number of blocks"""
 
 
 class Reader:
@@ -53,11 +53,11 @@ class Reader:
 
 
 def measure(options: Options) -> Iterator[Measurement]:
-    for blocks, (full, quick) in ROUNDS.items():
+    for blocks, rounds in ROUNDS.items():
         reader = Reader([course.usage_key(number) for number in range(blocks)])
         settle()
         contenders = [reader.contender(STORE, reader.by_store), reader.contender(RAW, reader.by_raw)]
-        samples = interleave(contenders, rounds=options.rounds_of(full, quick), warmup=options.of(3, 1))
+        samples = interleave(contenders, rounds, options)
         targets = [Target(STORE, RAW, at_most=1.5)]
         yield Measurement("prefetch", f"{blocks} blocks", "ms", in_unit(samples, 1e3), targets)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench import course
-from bench.case import PER_BLOCK, RAW, STORE, Case, Measurement, Options, Target
+from bench.case import PER_BLOCK, RAW, STORE, Case, Measurement, Options, Rounds, Target
 from bench.contenders.per_block import PerBlock
 from bench.contenders.plain import Plain
 from bench.contenders.raw import Raw
@@ -25,7 +25,7 @@ def measure(options: Options) -> Iterator[Measurement]:
     ways = {"autocommit": "next_one", "inside atomic()": "next_one_in_transaction"}
     for variant, way in ways.items():
         contenders = [writer.contender(getattr(writer, way)) for writer in writers]
-        samples = interleave(contenders, rounds=options.rounds_of(600, 30), warmup=options.of(50, 5))
+        samples = interleave(contenders, Rounds(600, 30), options)
         yield Measurement("single_write", variant, "ms", in_unit(samples, 1e3), TARGETS)
 
 

@@ -26,7 +26,7 @@ class PerBlock(OwnTable):
         return self.many({key: value})
 
     def many(self, values: Mapping[UsageKey, Any]) -> Operation:
-        return partial(self.set_many, {str(key): {course.WRITTEN_FIELD: value} for key, value in values.items()})
+        return partial(self.set_many, {str(key): {self.shape.field: value} for key, value in values.items()})
 
     def set_many(self, states: Mapping[str, Mapping[str, Any]]) -> None:
         for key, fields in states.items():

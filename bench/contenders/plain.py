@@ -24,7 +24,7 @@ class OwnTable(Writer):
                 course_id=str(course.COURSE),
                 module_state_key=str(key),
                 module_type="problem",
-                state=course.text(course.state(number)),
+                state=course.text(self.shape.state(number)),
             ).save()
 
     def row(self, key: UsageKey) -> Module:
@@ -46,7 +46,7 @@ class Plain(OwnTable):
     def one(self, key: UsageKey, value: Any) -> Operation:
         def save() -> None:
             row, fields = self.rows[key], self.fields[key]
-            fields[course.WRITTEN_FIELD] = value
+            fields[self.shape.field] = value
             row.state = course.text(fields)
             row.save()
 

@@ -94,7 +94,7 @@ class Raw(StoreTables):
         """Return the next version of a locked row."""
         row_id, key, state, grade, max_grade, version, modified = row
         fields = json.loads(state)
-        fields[course.WRITTEN_FIELD] = value
+        fields[self.shape.field] = value
         written = max(self.moment(now), modified + TICK)
         return row_id, key, course.text(fields), grade, max_grade, version + 1, written
 

@@ -1,3 +1,4 @@
+# ruff: noqa: S608  names of tables and columns only, and those are in this file
 """The statements of the raw contender on each database, in the tables of the store."""
 
 from collections.abc import Sequence

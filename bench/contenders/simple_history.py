@@ -33,7 +33,7 @@ class SimpleHistoryInBulk(SimpleHistory):
         def save() -> None:
             now = course.now()
             for key, value in values.items():
-                self.fields[key][course.WRITTEN_FIELD] = value
+                self.fields[key][self.shape.field] = value
                 self.rows[key].state = course.text(self.fields[key])
                 self.rows[key].modified = now
             rows = [self.rows[key] for key in values]

@@ -19,7 +19,7 @@ class StoreTables(Writer):
 
     def fill(self) -> None:
         client = DjangoXBlockUserStateClient(self.learner)
-        states = {key: course.state(number) for number, key in enumerate(self.keys)}
+        states = {key: self.shape.state(number) for number, key in enumerate(self.keys)}
         client.set_many(self.learner.username, states)
 
     def row(self, key: UsageKey) -> StudentModule:
@@ -47,7 +47,7 @@ class Store(StoreTables):
         super().fill()
         blocks = [course.block(key, self.learner.pk) for key in self.keys]
         self.kvs = DjangoKeyValueStore(FieldDataCache(blocks, course.COURSE, self.learner))
-        self.field_keys = {key: course.field_key(key, self.learner.pk, course.WRITTEN_FIELD) for key in self.keys}
+        self.field_keys = {key: course.field_key(key, self.learner.pk, self.shape.field) for key in self.keys}
 
     def one(self, key: UsageKey, value: Any) -> Operation:
         return partial(self.kvs.set, self.field_keys[key], value)

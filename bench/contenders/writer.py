@@ -20,10 +20,11 @@ class Writer(ABC):
     name: ClassVar[str]
     keeps_history: ClassVar[bool] = True
 
-    def __init__(self, keys: Sequence[UsageKey]) -> None:
+    def __init__(self, keys: Sequence[UsageKey], shape: course.Shape = course.CAPA) -> None:
         self.keys = keys
-        self.turns = count(1)
-        self.learner = course.learner(f"{type(self).__name__}-{len(keys)}-{course.usage_key(len(keys)).block_id[:8]}")
+        self.shape = shape
+        self.turns = count(len(keys))
+        self.learner = course.learner()
         self.fill()
 
     @abstractmethod
@@ -65,9 +66,9 @@ class Writer(ABC):
         turn = next(self.turns)
         return self.many({key: self.value(turn, place) for place, key in enumerate(self.keys)})
 
-    def value(self, turn: int, place: int = 0) -> dict[str, str]:
+    def value(self, turn: int, place: int = 0) -> Any:
         """Return what to write: alike for all contenders, and like nothing that this one wrote before."""
-        return course.answers(turn * len(self.keys) + place)
+        return self.shape.value(turn * len(self.keys) + place)
 
     def contender(self, prepare: Callable[[], Operation]) -> Contender:
         """Return the contender that a case times."""
@@ -90,8 +91,8 @@ class Writer(ABC):
     def check_row(self, before: Any, row: Any, entries_before: list[str]) -> None:
         """Raise AssertionError unless ``row`` is ``before`` with the field written, and its history says so."""
         fields, fields_before = course.loads(row.state), course.loads(before.state)
-        written = fields.pop(course.WRITTEN_FIELD)
-        assert fields_before.pop(course.WRITTEN_FIELD) != written, f"{self.name} wrote nothing new."
+        written = fields.pop(self.shape.field)
+        assert fields_before.pop(self.shape.field) != written, f"{self.name} wrote nothing new."
         assert fields == fields_before, f"{self.name} lost or changed fields that it did not write."
         assert row.modified > before.modified, f"{self.name} did not say when it wrote."
         if self.keeps_history:

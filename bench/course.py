@@ -59,8 +59,15 @@ def block(key: UsageKey, user_id: int) -> Problem:
 
 
 def learner() -> Any:
-    """Return a new learner, whose name no other process gives."""
-    return get_user_model().objects.create(username=f"learner-{uuid4()}")
+    """Return a learner, stored."""
+    user = new_learner()
+    user.save()
+    return user
+
+
+def new_learner() -> Any:
+    """Return a learner, not stored yet, whose name no other process gives."""
+    return get_user_model()(username=f"learner-{uuid4()}")
 
 
 def answers(number: int) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The benchmark's own databases: made before, emptied between cases, dropped afterwards."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,17 @@ def clear() -> None:
         ]
         statements = connection.ops.sql_flush(no_style(), tables, reset_sequences=True, allow_cascade=True)
         connection.ops.execute_sql_flush(statements)
+
+
+def names() -> dict[str, str]:
+    """Return the names of the databases as they are now, for a process that shall use the same ones."""
+    return {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections}
+
+
+def use(named: Mapping[str, str]) -> None:
+    """Use the databases that another process made."""
+    for alias, name in named.items():
+        connections[alias].settings_dict["NAME"] = name
 
 
 def settle(aliases: Sequence[str] = ALIASES) -> None:

@@ -1,6 +1,5 @@
 """A FieldDataCache over many blocks is made, then every stored field of every block is read once."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from opaque_keys.edx.keys import UsageKey
 from bench import course
 from bench.case import RAW, STORE, Case, Contender, Measurement, Options, Rounds, Target
 from bench.contenders.raw import Raw
+from bench.contenders.readers import raw_states
 from bench.databases import settle
 from bench.timing import in_unit, interleave
 from kvstore.api import DjangoKeyValueStore, FieldDataCache
@@ -36,11 +36,7 @@ class Reader:
 
     def by_raw(self) -> list[Any]:
         """Return the values of all fields, by one SELECT and one json.loads for each block; nothing is copied."""
-        cursor = self.raw.begin()
-        columns = "module_state_key, state, modified"
-        cursor.execute(*self.raw.sql.read_many(columns, self.learner.pk, self.raw.course, self.texts))
-        states = {key: json.loads(state) for key, state, _ in cursor.fetchall()}
-        self.raw.commit(cursor)
+        states = raw_states(self.raw, self.texts)
         return [states[key][name] for key in self.texts for name in self.names]
 
     def contender(self, name: str, read: Callable[[], list[Any]]) -> Contender:

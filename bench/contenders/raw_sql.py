@@ -8,6 +8,7 @@ Statement = tuple[str, Sequence[Any]]
 
 MODULES = "xblock_kvstore_studentmodule"
 ENTRIES = "xblock_history_studentmodulehistory"
+WAITING = "xblock_history_pendinghistory"
 READ = "id, module_state_key, state, grade, max_grade, version, modified"
 WRITTEN = ("state", "grade", "max_grade", "version", "modified")
 NOT_NULL = ("student_id", "course_id", "module_state_key", "module_type", "done", "created")
@@ -39,6 +40,18 @@ class Sql:
         )
         self.update_one = self.marked(
             f"UPDATE {MODULES} SET state = %s, grade = %s, max_grade = %s, version = %s, modified = %s WHERE id = %s"
+        )
+
+        block = "student_id = %s AND module_state_key = %s AND course_id = %s"
+        self.row_version = self.marked(f"SELECT id, version FROM {MODULES} WHERE {block}")
+        self.waiting = self.marked(f"SELECT state, created FROM {WAITING} WHERE {block} ORDER BY version DESC")
+        self.delivered = self.marked(
+            f"SELECT state, created FROM {ENTRIES} WHERE student_module_id = %s AND version <= %s AND {block} "
+            "ORDER BY version DESC"
+        )
+        self.walk = self.marked(
+            f"SELECT u.username, m.module_state_key, m.state, m.modified FROM {MODULES} m "
+            "JOIN auth_user u ON u.id = m.student_id WHERE m.course_id = %s AND m.state IS NOT NULL"
         )
 
     def marked(self, statement: str) -> str:

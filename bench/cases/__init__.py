@@ -1,0 +1,13 @@
+"""What is measured, in the order of the report."""
+
+from bench.case import Case
+from bench.cases import batch_write, cached_read, course_walk, history_read, prefetch, single_write
+
+CASES: list[Case] = [
+    single_write.CASE,
+    batch_write.CASE,
+    prefetch.CASE,
+    cached_read.CASE,
+    history_read.CASE,
+    course_walk.CASE,
+]

@@ -52,14 +52,15 @@ def timeline(learner: Any, usage_key: UsageKey, course_key: LearningContextKey |
 def parsed_versions(learner: Mapping[str, Any], address: BlockAddress) -> Iterator[tuple[dict[str, Any], datetime]]:
     """Yield the fields and the time of every version, newest first; then raise CorruptState for unreadable ones."""
     corrupt = CorruptRows(StudentModuleHistory._meta.db_table)
-    for entry in _entries(learner, address, ("student_module_id", "version", "action", "state", "created")):
-        fields = corrupt.parsed(entry.pk, entry.state)
+    for entry in _entries(learner, address, ("id", "student_module_id", "version", "action", "state", "created")):
+        fields = corrupt.parsed(entry.id, entry.state)
         if fields is not None:
             yield fields, entry.created
     corrupt.raise_if_any()
 
 
-def _entries(learner: Mapping[str, Any], address: BlockAddress, columns: tuple[str, ...]) -> Iterator[Entry]:
+def _entries(learner: Mapping[str, Any], address: BlockAddress, columns: tuple[str, ...]) -> Iterator[Any]:
+    """Yield the entries, as instances, or as tuples of these columns."""
     # In this order: a version that is delivered between two of the queries is seen twice, never not at all; and
     # one that commits after the first of them is left out of both.
     row = _row(learner, address)
@@ -70,18 +71,22 @@ def _entries(learner: Mapping[str, Any], address: BlockAddress, columns: tuple[s
     }
     waiting = _waiting(row, of_block, columns)
     delivered = _pages(_only(_delivered(row, of_block, waiting), columns))
+    if not waiting:
+        yield from delivered
+        return
     last = None
     for entry in heapq.merge(waiting, delivered, key=_newest_first):
-        if _newest_first(entry) != last:
+        place = _newest_first(entry)
+        if place != last:
             yield entry
-        last = _newest_first(entry)
+        last = place
 
 
 def _only(entries: models.QuerySet[Any], columns: tuple[str, ...]) -> models.QuerySet[Any]:
-    return entries.only(*columns) if columns else entries
+    return entries.values_list(*columns, named=True) if columns else entries
 
 
-def _newest_first(entry: Entry) -> tuple[int, int]:
+def _newest_first(entry: Any) -> tuple[int, int]:
     return -entry.student_module_id, -entry.version
 
 
@@ -104,12 +109,14 @@ def _row(learner: Mapping[str, Any], address: BlockAddress) -> Row:
     return Row(None, None, None)
 
 
-def _waiting(row: Row, of_block: Mapping[str, Any], columns: tuple[str, ...]) -> list[Entry]:
+def _waiting(row: Row, of_block: Mapping[str, Any], columns: tuple[str, ...]) -> list[Any]:
     """Return the entries that wait beside the state, where none is that was not committed."""
     pending = PendingHistory.objects.using(router.db_for_read(PendingHistory)).filter(**of_block)
     # What waits for a row above the version read committed since.
     current = [
-        entry for entry in pending if entry.student_module_id != row.row_id or entry.version <= (row.version or 0)
+        entry
+        for entry in _only(pending, columns)
+        if entry.student_module_id != row.row_id or entry.version <= (row.version or 0)
     ]
     return sorted(current, key=_newest_first)
 
@@ -134,16 +141,17 @@ def _delivered(row: Row, of_block: Mapping[str, Any], waiting: list[Entry]) -> E
 def _pages(entries: Entries) -> Iterator[StudentModuleHistory]:
     """Yield entries, newest first, a page to a query; each page starts after the last entry of the one before."""
     newest_first = entries.order_by("-student_module_id", "-version")
-    page = _fetched(newest_first)
-    while page:
-        yield from page
-        last = page[-1]
-        if len(page) < PAGE_SIZE:
+    found = _fetched(newest_first)
+    while found:
+        yield from found[:PAGE_SIZE]
+        # One more than a page tells that another follows.
+        if len(found) <= PAGE_SIZE:
             return
+        last = found[PAGE_SIZE - 1]
         older = Q(student_module_id__lt=last.student_module_id) | Q(
             student_module_id=last.student_module_id, version__lt=last.version
         )
-        page = _fetched(newest_first.filter(older))
+        found = _fetched(newest_first.filter(older))
 
 
 def _fetched(entries: Entries) -> list[StudentModuleHistory]:
@@ -166,4 +174,4 @@ def _fetched(entries: Entries) -> list[StudentModuleHistory]:
 
 def _in_time(entries: Entries, connection: BaseDatabaseWrapper) -> list[StudentModuleHistory]:
     with bounded(connection, conf.HISTORY_TIMEOUT * PATIENCE):
-        return list(entries[:PAGE_SIZE])
+        return list(entries[: PAGE_SIZE + 1])

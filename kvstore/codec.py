@@ -16,6 +16,7 @@ MAX_DEPTH = 200
 MAX_INTEGER = 10**4300
 
 PLAIN = (str, bool, int, type(None))
+CHANGEABLE = {dict, list}
 
 
 def storable(value: Any, where: str) -> Any:
@@ -65,10 +66,11 @@ def same_state(one: str | None, other: str | None) -> bool:
 
 def copied(value: Any) -> Any:
     """Return a copy of a loaded value that may be changed without changing the original."""
+    # Most of what is in a value is no dict or list, and needs no call.
     if isinstance(value, dict):
-        return {name: copied(item) for name, item in value.items()}
+        return {name: copied(item) if type(item) in CHANGEABLE else item for name, item in value.items()}
     if isinstance(value, list):
-        return [copied(item) for item in value]
+        return [copied(item) if type(item) in CHANGEABLE else item for item in value]
     return value
 
 

@@ -122,5 +122,4 @@ def _aside_places(aside_type: str) -> frozenset[Place]:
 
 
 def _declared(fields: Any) -> frozenset[Place]:
-    found = (place(field.scope) for field in fields.values())
-    return frozenset(where for where in found if where is not None)
+    return frozenset(place(field.scope) for field in fields.values()).intersection(SUPPORTED)

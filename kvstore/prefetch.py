@@ -9,13 +9,12 @@ from typing import Any, TypeAlias
 
 from django.db import DatabaseError, router
 from opaque_keys.edx.keys import LearningContextKey
-from xblock.fields import UserScope
 from xblock.runtime import KeyValueStore
 
 from kvstore import codec, scopes
 from kvstore.blocks import Block, Owner, chosen_children, descendants, kinds
 from kvstore.client import known_learner_id
-from kvstore.exceptions import AnotherLearner, ReadOnlyState, SaveFailed
+from kvstore.exceptions import AnotherLearner, ReadOnlyState, SaveFailed, UnsupportedScope
 from kvstore.keys import checked_name
 from kvstore.models import StudentModule
 from kvstore.scopes import Place
@@ -25,9 +24,6 @@ from kvstore.scopes.user_state import UserStateCache
 from kvstore.transactions import in_transaction
 
 Key: TypeAlias = KeyValueStore.Key
-
-# The fields that many learners share come last: whoever else waits for their locks waits for the shortest time.
-WRITE_ORDER = (scopes.USER_STATE, scopes.PREFERENCES, scopes.USER_INFO, scopes.USER_STATE_SUMMARY)
 
 NO_FIELDS = NoFields()
 
@@ -54,8 +50,10 @@ class FieldDataCache:
         self.user = user
         self.course_id = course_id
         self.read_only = read_only
-        self._anonymous = known_learner_id(user) is None
+        self._learner_id = known_learner_id(user)
         self._aside_types = list(asides or ())
+        # In the order in which they are written. The fields that many learners share come last: whoever else waits
+        # for their locks waits for the shortest time.
         self._caches: dict[Place, ScopeCache[Any, Any]] = {
             scopes.USER_STATE: UserStateCache(user, course_id),
             scopes.PREFERENCES: PreferencesCache(user),
@@ -103,7 +101,7 @@ class FieldDataCache:
 
     def add_blocks_to_cache(self, blocks: Iterable[Block]) -> None:
         """Load the fields of more blocks; what is loaded already is kept."""
-        if self._anonymous:
+        if self._learner_id is None:
             return
         by_kind = kinds(blocks, self._aside_types)
         for where, cache in self._caches.items():
@@ -139,19 +137,19 @@ class FieldDataCache:
         Raises UnstorableValue, UnusableKey, CorruptState or ReadOnlyState before anything is written; SaveFailed,
         whose ``saved_field_names`` is empty, where the database refuses.
         """
-        by_place: dict[Place, dict[Key, Any]] = defaultdict(dict)
+        by_cache: dict[ScopeCache[Any, Any], dict[Key, Any]] = defaultdict(dict)
         for key, value in values.items():
-            where = self._checked_for_writing(key)
-            by_place[where][key] = codec.storable(value, f"field {key.field_name!r} of {key.block_scope_id}")
-        if values and not self._anonymous:
-            self._write([(self._caches[where], by_place[where]) for where in WRITE_ORDER if where in by_place])
+            cache = self._checked_for_writing(key)
+            by_cache[cache][key] = codec.storable(value, f"field {key.field_name!r} of {key.block_scope_id}")
+        if values and self._learner_id is not None:
+            self._write([(cache, by_cache[cache]) for cache in self._caches.values() if cache in by_cache])
 
     def delete(self, key: Key) -> None:
         """Delete the field's stored value. Raises KeyError where it has none."""
-        where = self._checked_for_writing(key)
+        cache = self._checked_for_writing(key)
         if not self.has(key):
             raise KeyError(key.field_name)
-        self._caches[where].delete(key)
+        cache.delete(key)
 
     def _write(self, writes: list[tuple[ScopeCache[Any, Any], dict[Key, Any]]]) -> None:
         def write() -> list[Callable[[], None]]:
@@ -167,24 +165,26 @@ class FieldDataCache:
             remember_scope()
 
     def _fields(self, key: Key) -> Fields:
-        where = self._checked(key)
-        return NO_FIELDS if self._anonymous else self._caches[where].fields(key)
+        cache = self._cache(key)
+        return NO_FIELDS if self._learner_id is None else cache.fields(key)
 
-    def _checked(self, key: Key) -> Place:
-        where = scopes.checked_place(key.scope)
-        if where[0] == UserScope.ONE and key.user_id != self.user.pk:
+    def _cache(self, key: Key) -> ScopeCache[Any, Any]:
+        cache = self._caches.get(scopes.place(key.scope))
+        if cache is None:
+            raise UnsupportedScope(key.scope, list(scopes.SUPPORTED.values()))
+        if not cache.shared and key.user_id != self._learner_id:
             raise AnotherLearner(
-                f"Field {key.field_name!r} belongs to user {key.user_id!r}, but the state of user {self.user.pk!r} "
+                f"Field {key.field_name!r} belongs to user {key.user_id!r}, but the state of user {self._learner_id!r} "
                 "was loaded; make a FieldDataCache for that user."
             )
-        return where
+        return cache
 
-    def _checked_for_writing(self, key: Key) -> Place:
-        where = self._checked(key)
+    def _checked_for_writing(self, key: Key) -> ScopeCache[Any, Any]:
+        cache = self._cache(key)
         if self.read_only:
             raise ReadOnlyState(
                 f"Field {key.field_name!r} of {key.block_scope_id} cannot be written: it was loaded read-only."
             )
         checked_name(key.field_name, "field name")
-        self._caches[where].address(key)
-        return where
+        cache.address(key)
+        return cache

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from opaque_keys.edx.asides import AsideUsageKey
 from xblock.runtime import KeyValueStore
@@ -59,6 +59,9 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
 
     Whatever has fields is known here by the address of those: text, which is told apart sooner than keys are.
     """
+
+    shared: ClassVar[bool] = False
+    """whether the fields are not one learner's but everybody's"""
 
     def __init__(self) -> None:
         self._loaded: dict[AddressT, FieldsT] = {}

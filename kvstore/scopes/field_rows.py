@@ -102,6 +102,7 @@ class UserStateSummaryCache(FieldRowCache):
     """The ``user_state_summary`` fields that all learners of a block share."""
 
     model = UserStateSummaryField
+    shared = True
 
     def __init__(self, user: Any, course_key: LearningContextKey) -> None:
         super().__init__(user)

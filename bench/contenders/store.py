@@ -45,6 +45,10 @@ class Store(StoreTables):
 
     def fill(self) -> None:
         super().fill()
+        self.load()
+
+    def load(self) -> None:
+        """Make the FieldDataCache of the request that writes."""
         blocks = [course.block(key, self.learner.pk) for key in self.keys]
         self.kvs = DjangoKeyValueStore(FieldDataCache(blocks, course.COURSE, self.learner))
         self.field_keys = {key: course.field_key(key, self.learner.pk, self.shape.field) for key in self.keys}

@@ -50,7 +50,7 @@ def write_fields(model: type[FieldRow], values: Mapping[FieldAddress, Any]) -> d
 
     def write() -> list[int]:
         columns = (*unique, "value", "created", "modified")
-        return upsert(model, columns, rows, using, unique_columns=unique, update_columns=["value", "modified"])
+        return upsert(model, columns, rows, using, unique_columns=unique, update_columns=("value", "modified"))
 
     ids = in_transaction(write, using=using, savepoint=False) or [0] * len(rows)
     return {

@@ -85,7 +85,7 @@ def update(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
         # The rows are there and locked, so each insert meets its own id and becomes an update: one statement for
         # all, where an UPDATE with a CASE for each row takes time quadratic in their number.
         values = list(map(attrgetter(*COLUMNS), rows))
-        statements.upsert(model, COLUMNS, values, using, unique_columns=["id"], update_columns=VERSION_COLUMNS)
+        statements.upsert(model, COLUMNS, values, using, unique_columns=("id",), update_columns=VERSION_COLUMNS)
 
 
 def _look_up_ids(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:

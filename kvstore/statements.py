@@ -6,7 +6,7 @@ the order of the columns, its keys as text.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -19,21 +19,16 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 def select_for_update(
-    model: type[Model], columns: Sequence[str], filters: Mapping[str, Collection[Any]], using: str
-) -> list[tuple[Any, ...]]:
+    model: type[Model], columns: tuple[str, ...], filters: Mapping[str, Collection[Any]], using: str
+) -> Rows:
     """Return, and lock in the order of their ids, the rows whose columns have one of the values of each filter."""
     connection = connections[using]
-    quote = connection.ops.quote_name
-    conditions = [f"{quote(name)} IN ({_places(values)})" for name, values in filters.items()]
-    lock = connection.ops.for_update_sql() if connection.features.has_select_for_update else ""
-    # Names are quoted, values are bound.
-    statement = (
-        f"SELECT {_names(connection, columns)} FROM {quote(model._meta.db_table)} "  # noqa: S608
-        f"WHERE {' AND '.join(conditions)} ORDER BY {quote('id')} {lock}"
-    )
+    lock = f" {connection.ops.for_update_sql()}" if connection.features.has_select_for_update else ""
+    conditions = [f"{_names(using, (name,))} IN ({_places(values)})" for name, values in filters.items()]
+    statement = f"{_selection(using, model, columns)} WHERE {' AND '.join(conditions)} ORDER BY id{lock}"
     with connection.cursor() as cursor:
         cursor.execute(statement, _parameters(connection, filters.values()))
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        rows: Rows = cursor.fetchall()
     converters = _converters(connection, model, columns)
     return [_converted(row, converters) for row in rows] if converters else rows
 
@@ -41,44 +36,41 @@ def select_for_update(
 def update(model: type[Model], row_id: int, values: Mapping[str, Any], using: str) -> None:
     """Set columns of one row."""
     connection = connections[using]
-    quote = connection.ops.quote_name
-    columns = ", ".join(f"{quote(name)} = %s" for name in values)
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {columns} WHERE {quote('id')} = %s"  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, _parameters(connection, [values.values(), [row_id]]))
+        cursor.execute(_update(using, model, tuple(values)), _parameters(connection, [values.values(), [row_id]]))
 
 
-def insert(model: type[Model], columns: Sequence[str], rows: Rows, using: str, *, suffix: str = "") -> list[int]:
+def insert(model: type[Model], columns: tuple[str, ...], rows: Rows, using: str, *, conflict: str = "") -> list[int]:
     """Insert rows and return their ids, in order; none where they are given or the database does not tell them."""
     connection = connections[using]
     told = connection.features.can_return_rows_from_bulk_insert and "id" not in columns
-    returning = f" RETURNING {connection.ops.quote_name('id')}" if told else ""
     with connection.cursor() as cursor:
-        cursor.execute(*_insertion(connection, model, columns, rows, suffix + returning))
+        statement = _insertion(using, model, columns, rows) + conflict + (" RETURNING id" if told else "")
+        cursor.execute(statement, _parameters(connection, rows))
         return [row_id for (row_id,) in cursor.fetchall()] if told else []
 
 
 def upsert(
     model: type[Model],
-    columns: Sequence[str],
+    columns: tuple[str, ...],
     rows: Rows,
     using: str,
     *,
-    unique_columns: Collection[str],
-    update_columns: Collection[str],
+    unique_columns: tuple[str, ...],
+    update_columns: tuple[str, ...],
 ) -> list[int]:
     """Insert rows; where one is there already, update these columns of it. Return their ids as :func:`insert` does."""
-    return insert(model, columns, rows, using, suffix=_on_conflict(connections[using], unique_columns, update_columns))
+    return insert(model, columns, rows, using, conflict=_on_conflict(using, unique_columns, update_columns))
 
 
 def upsert_unless_later(
     model: type[Model],
-    columns: Sequence[str],
+    columns: tuple[str, ...],
     rows: Rows,
     using: str,
     *,
-    unique_columns: Collection[str],
-    update_columns: Collection[str],
+    unique_columns: tuple[str, ...],
+    update_columns: tuple[str, ...],
     moment: str,
 ) -> int:
     """Insert rows; where one is there already, update it unless its ``moment`` is later.
@@ -86,34 +78,53 @@ def upsert_unless_later(
     Return how many of them the table now says what ``rows`` say. MySQL has no condition there, so it updates all.
     """
     connection = connections[using]
-    suffix = _on_conflict(connection, unique_columns, update_columns)
+    statement = _insertion(using, model, columns, rows) + _on_conflict(using, unique_columns, update_columns)
     conditional = connection.features.supports_update_conflicts_with_target
     if conditional:
-        table, column = map(connection.ops.quote_name, (model._meta.db_table, moment))
-        suffix += f" WHERE {table}.{column} <= EXCLUDED.{column}"
+        statement += f" WHERE {_table(using, model)}.{moment} <= EXCLUDED.{moment}"
     with connection.cursor() as cursor:
-        cursor.execute(*_insertion(connection, model, columns, rows, suffix))
+        cursor.execute(statement, _parameters(connection, rows))
         count: int = cursor.rowcount
     return count if conditional else len(rows)
 
 
-def _insertion(
-    connection: BaseDatabaseWrapper, model: type[Model], columns: Sequence[str], rows: Rows, suffix: str
-) -> tuple[str, list[Any]]:
-    values = ", ".join([f"({_places(columns)})"] * len(rows))
-    table = connection.ops.quote_name(model._meta.db_table)
-    statement = f"INSERT INTO {table} ({_names(connection, columns)}) VALUES {values}{suffix}"  # noqa: S608
-    return statement, _parameters(connection, rows)
+# The names of a model and the ways of an alias stay the same while a process runs, so these are put together once.
 
 
-def _on_conflict(connection: BaseDatabaseWrapper, unique: Collection[str], update: Collection[str]) -> str:
+@cache
+def _selection(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
+    return f"SELECT {_names(using, columns)} FROM {_table(using, model)}"  # noqa: S608  names, quoted
+
+
+@cache
+def _update(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
+    assignments = ", ".join(f"{_names(using, (name,))} = %s" for name in columns)
+    return f"UPDATE {_table(using, model)} SET {assignments} WHERE id = %s"  # noqa: S608  names, quoted
+
+
+@cache
+def _insert_into(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {_table(using, model)} ({_names(using, columns)}) VALUES "  # noqa: S608  names, quoted
+
+
+@cache
+def _on_conflict(using: str, unique_columns: tuple[str, ...], update_columns: tuple[str, ...]) -> str:
     # MySQL looks at every unique constraint, and takes none by name.
-    suffix: str = connection.ops.on_conflict_suffix_sql([], OnConflict.UPDATE, update, unique)
-    return f" {suffix}"
+    operations = connections[using].ops
+    return f" {operations.on_conflict_suffix_sql([], OnConflict.UPDATE, update_columns, unique_columns)}"
 
 
-def _names(connection: BaseDatabaseWrapper, columns: Iterable[str]) -> str:
-    return ", ".join(map(connection.ops.quote_name, columns))
+@cache
+def _names(using: str, columns: tuple[str, ...]) -> str:
+    return ", ".join(map(connections[using].ops.quote_name, columns))
+
+
+def _table(using: str, model: type[Model]) -> str:
+    return _names(using, (model._meta.db_table,))
+
+
+def _insertion(using: str, model: type[Model], columns: tuple[str, ...], rows: Rows) -> str:
+    return _insert_into(using, model, columns) + ", ".join([f"({_places(columns)})"] * len(rows))
 
 
 def _places(values: Collection[Any]) -> str:
@@ -126,7 +137,7 @@ def _parameters(connection: BaseDatabaseWrapper, rows: Iterable[Iterable[Any]]) 
 
 
 def _converters(
-    connection: BaseDatabaseWrapper, model: type[Model], columns: Sequence[str]
+    connection: BaseDatabaseWrapper, model: type[Model], columns: tuple[str, ...]
 ) -> list[tuple[int, Callable[[Any], Any]]]:
     """Return what the backend makes of those columns, by their place, that its driver does not read itself: times."""
     found: list[tuple[int, Callable[[Any], Any]]] = []

@@ -70,7 +70,7 @@ def _new_address(usage_key: UsageKey, course_key: LearningContextKey | None) -> 
 def usage_key_in_course(text: str, course_text: str) -> Any:
     """Return the usage key stored as ``text``, with the run that a key of the old form does not say."""
     usage_key = key_from_text(text, UsageKey)
-    if _lacks_run(_block_key(usage_key).context_key):
+    if _is_old_form(usage_key) and _lacks_run(_block_key(usage_key).context_key):
         return usage_key.map_into_course(key_from_text(course_text, LearningContextKey))
     return usage_key
 

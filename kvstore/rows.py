@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvstore import statements
 from kvstore.keys import BlockAddress, block_address
-from kvstore.versions import VERSION_COLUMNS, Values
+from kvstore.versions import VERSION_COLUMNS, Values, plain_rows
 
 if TYPE_CHECKING:
     from kvstore.models import StudentModule
@@ -48,7 +48,7 @@ class Row:
 
 COLUMNS = tuple(column.name for column in fields(Row))
 NEW_COLUMNS = tuple(name for name in COLUMNS if name != "id")
-IDENTITY = ("student_id", "module_state_key", "course_id")
+IDENTITY = ("student_id", "course_id", "module_state_key")
 
 
 def row_of(instance: StudentModule) -> Row:
@@ -62,9 +62,13 @@ def lock(
     model: type[StudentModule], student_id: int, addresses: Collection[BlockAddress], using: str
 ) -> dict[tuple[str, str], Row]:
     """Lock a learner's rows of these blocks, in the order of their ids, and return them by course and block."""
-    blocks = [address.usage_key for address in addresses]
-    rows = _locked(model, [student_id], blocks, {address.course_id for address in addresses}, using)
-    return {row.address: row for row in rows}
+    filters: dict[str, Collection[Any]] = {
+        "student_id": [student_id],
+        "module_state_key": [address.usage_key for address in addresses],
+        "course_id": {address.course_id for address in addresses},
+    }
+    found = [Row(*columns) for columns in statements.select_for_update(model, COLUMNS, filters, using)]
+    return {row.address: row for row in found}
 
 
 def insert(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
@@ -90,18 +94,8 @@ def update(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
 
 def _look_up_ids(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
     """Give rows their ids on MySQL, which does not say which it gave; the unique constraint tells."""
-    learners, blocks, courses = ({getattr(row, name) for row in rows} for name in IDENTITY)
-    found = {(row.student_id, row.address): row.id for row in _locked(model, learners, blocks, courses, using)}
+    filters = {f"{name}__in": {getattr(row, name) for row in rows} for name in IDENTITY}
+    stored = plain_rows(model, using).filter(**filters)
+    found = {(instance.student_id, instance.address): instance.pk for instance in stored}
     for row in rows:
         row.id = found[row.student_id, row.address]
-
-
-def _locked(
-    model: type[StudentModule],
-    learners: Collection[int],
-    blocks: Collection[str],
-    courses: Collection[str],
-    using: str,
-) -> list[Row]:
-    filters = dict(zip(IDENTITY, (learners, blocks, courses), strict=True))
-    return [Row(*values) for values in statements.select_for_update(model, COLUMNS, filters, using)]

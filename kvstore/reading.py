@@ -101,11 +101,11 @@ class CorruptRows:
     def parsed(self, row_id: int, state: str | None) -> dict[str, Any] | None:
         """Return the fields in a row's state; or log, remember the row and return None."""
         try:
-            return parsed(self._table, row_id, state)
-        except CorruptState as error:
-            logger.error("%s", error)
+            return codec.loads_state(state)
+        except ValueError as error:
+            logger.error("%s", CorruptState(self._table, [row_id], 1, str(error)))
             self._count += 1
-            self._reason = self._reason or str(error.__cause__)
+            self._reason = self._reason or str(error)
             if len(self._ids) < NAMED_IDS:
                 self._ids.append(row_id)
             return None

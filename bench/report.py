@@ -55,7 +55,7 @@ def ratio_lines(measurement: Measurement, title: str) -> list[str]:
         lines.append(ratio_line(measurement, title, told, value, f"≤ {limit.at_most:g} | {met}"))
     first, *others = measurement.samples
     for other in others:
-        if other not in compared and not measurement.limits:
+        if other not in compared and (measurement.targets or not measurement.limits):
             found = ratio(measurement.samples[first], measurement.samples[other])
             lines.append(ratio_line(measurement, title, f"{first} / {other}", found, " | "))
     return lines

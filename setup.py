@@ -42,6 +42,7 @@ setup(
             "pytz",
             "acid-xblock>=0.4.1",
             "xblock-poll>=1.16",
+            "django-simple-history>=3.8",
         ],
     },
     classifiers=[

@@ -61,7 +61,7 @@ def run(chosen: list, options: argparse.Namespace, output: Path | None) -> int:
             print(f"  {time.monotonic() - began:.0f} s", flush=True)
     text = report.markdown(about, chosen, measurements)
     if output:
-        results.write(output, vendor, text, results.record(about, measurements))
+        results.write(output, databases.product(), text, results.record(about, measurements))
     else:
         print("\n" + text)
     return 0

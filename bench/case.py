@@ -38,7 +38,7 @@ class Rounds:
 
 @dataclass(frozen=True)
 class Target:
-    """What the ratio of two contenders' medians shall be: ``above`` over ``below``."""
+    """What the ratio of two contenders' medians shall be: ``above`` over ``below``. Without a bound it is only told."""
 
     above: str
     below: str
@@ -49,9 +49,15 @@ class Target:
         """Return whether a measured ratio is good enough."""
         return (self.at_most is None or ratio <= self.at_most) and (self.at_least is None or ratio >= self.at_least)
 
+    @property
+    def bound(self) -> str:
+        """What the ratio shall be, in signs."""
+        if self.at_most is not None:
+            return f"≤ {self.at_most:g}"
+        return f"≥ {self.at_least:g}" if self.at_least is not None else ""
+
     def __str__(self) -> str:
-        bound = f"at most {self.at_most:g}" if self.at_most is not None else f"at least {self.at_least:g}"
-        return f"{self.above} / {self.below} {bound}"
+        return f"{self.above} / {self.below} {self.bound}".strip()
 
 
 @dataclass(frozen=True)

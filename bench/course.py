@@ -117,6 +117,22 @@ def essay_of(number: int, length: int) -> str:
     return f"{number}: {''.join(chosen)}"[: max(length, 0)]
 
 
+def prose(number: int, length: int) -> str:
+    """Return ``length`` characters in which little is said twice: words by chance, more or fewer of them numbered."""
+    words = sorted({word.strip(".,") for sentence in SENTENCES for word in sentence.split()})
+    every = _chance(number, -1) % 4 + 1
+    chances = (_chance(number, place) for place in range(length // 3))
+    text = " ".join(
+        words[chance % len(words)] + (str(chance // 1000 % 1000) if place % every == 0 else "")
+        for place, chance in enumerate(chances)
+    )
+    return text[:length]
+
+
+def _chance(number: int, place: int) -> int:
+    return int.from_bytes(hashlib.md5(f"{number}.{place}".encode(), usedforsecurity=False).digest()[:8])
+
+
 class Shape(NamedTuple):
     """What is stored of a block, and which of its fields is then written."""
 

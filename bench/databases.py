@@ -24,6 +24,13 @@ def vendor() -> str:
     return str(connections[DEFAULT_DB_ALIAS].vendor)
 
 
+def product() -> str:
+    """Return what the results are called by: the vendor, but MariaDB and MySQL by their own names."""
+    if vendor() != "mysql":
+        return vendor()
+    return "mariadb" if connections[DEFAULT_DB_ALIAS].mysql_is_mariadb else "mysql"
+
+
 @contextmanager
 def created(aliases: Sequence[str] = ALIASES) -> Iterator[None]:
     """Create and migrate the databases of these aliases, over what a broken run left; drop them in the end."""

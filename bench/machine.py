@@ -3,6 +3,7 @@
 import os
 import platform
 import sqlite3
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,14 +11,15 @@ from typing import Any
 
 from django.db import connections
 
-from bench.databases import ALIASES, vendor
+from bench.databases import ALIASES, product, vendor
 
+ROOT = Path(__file__).resolve().parent
 PACKAGES = {
     "postgresql": ["psycopg", "psycopg2-binary", "psycopg2"],
     "mysql": ["mysqlclient"],
     "sqlite": [],
 }
-COMMON = ["Django", "XBlock", "edx-opaque-keys", "django-simple-history"]
+COMMON = ["django-student-module-store", "Django", "XBlock", "edx-opaque-keys", "django-simple-history"]
 SERVER_SETTINGS = {
     "postgresql": [
         "fsync",
@@ -36,7 +38,9 @@ SERVER_SETTINGS = {
 def described() -> dict[str, Any]:
     """Return what a reader must know to place the numbers."""
     return {
+        "load before": load(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "revision": revision(),
         "processor": processor(),
         "cores": os.cpu_count(),
         "memory GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
@@ -58,6 +62,19 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def revision() -> str:
+    """Return the commit that is measured, where git tells it."""
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def load() -> float:
+    """Return how many processes wanted to run in the last minute; with nobody else at work, about one or two."""
+    return round(os.getloadavg()[0], 1)
+
+
 def versions() -> dict[str, str]:
     """Return the versions of the packages that take part."""
     found = {}
@@ -76,7 +93,9 @@ def database_version() -> str:
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT version()")
         told = str(cursor.fetchone()[0])
-    return told.partition(" on ")[0] if vendor() == "postgresql" else f"MySQL/MariaDB {told}"
+    if vendor() == "postgresql":
+        return told.partition(" on ")[0]
+    return f"{'MariaDB' if product() == 'mariadb' else 'MySQL'} {told}"
 
 
 def server_settings() -> dict[str, str]:
@@ -95,4 +114,4 @@ def setting(cursor: Any, name: str) -> str:
 def same_server() -> bool:
     """Return whether state and history share a server, so that one's work slows the other's."""
     places = {(connections[alias].settings_dict["HOST"], connections[alias].settings_dict["PORT"]) for alias in ALIASES}
-    return len(places) == 1
+    return vendor() != "sqlite" and len(places) == 1

@@ -31,10 +31,11 @@ def machine_lines(machine: dict[str, Any]) -> str:
     """Return the machine in prose."""
     packages = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     settings = ", ".join(f"`{name}` {value}" for name, value in machine["settings"].items())
-    shared = "one server for both" if machine["one server for both"] else "a server for each"
+    shared = "One server holds both databases" if machine["one server for both"] else "Each database by itself"
     return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory GB']} GB; Python {machine['Python']}, "
-        f"{packages}.\n{machine['database']}, {shared} databases, client and server on this machine: {settings}."
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory GB']} GB; load before the run "
+        f"{machine['load before']}. Python {machine['Python']}, {packages}; commit {machine['revision']}.\n"
+        f"{shared}: {settings}."
     )
 
 
@@ -45,9 +46,9 @@ def ratio_lines(measurement: Measurement, title: str) -> list[str]:
     for target in measurement.targets:
         found = ratio(measurement.samples[target.above], measurement.samples[target.below])
         compared |= {target.above, target.below}
-        bound = f"≤ {target.at_most:g}" if target.at_most is not None else f"≥ {target.at_least:g}"
-        met = "met" if target.met(found.median) else "**not met**"
-        lines.append(ratio_line(measurement, title, f"{target.above} / {target.below}", found, f"{bound} | {met}"))
+        met = ("met" if target.met(found.median) else "**not met**") if target.bound else ""
+        names = f"{target.above} / {target.below}"
+        lines.append(ratio_line(measurement, title, names, found, f"{target.bound} | {met}"))
     for limit in measurement.limits:
         value = spread(measurement.samples[limit.name])
         met = "met" if limit.met(value.median) else "**not met**"
@@ -55,7 +56,7 @@ def ratio_lines(measurement: Measurement, title: str) -> list[str]:
         lines.append(ratio_line(measurement, title, told, value, f"≤ {limit.at_most:g} | {met}"))
     first, *others = measurement.samples
     for other in others:
-        if other not in compared and not measurement.limits:
+        if other not in compared and (measurement.targets or not measurement.limits):
             found = ratio(measurement.samples[first], measurement.samples[other])
             lines.append(ratio_line(measurement, title, f"{first} / {other}", found, " | "))
     return lines

@@ -20,6 +20,7 @@ def measured(measurement: Measurement) -> dict[str, Any]:
     targets = [
         {"target": str(target), "ratio": round(found.median, 4), "met": target.met(found.median)}
         for target in measurement.targets
+        if target.bound
         for found in [ratio(measurement.samples[target.above], measurement.samples[target.below])]
     ]
     limits = [

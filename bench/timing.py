@@ -23,15 +23,24 @@ def interleave(contenders: Sequence[Contender], rounds: Rounds, options: Options
     samples: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     warmup = rounds.warmup(options)
     gc.collect()
+    # What is there by now is left alone, so that collecting before each sample takes no time.
+    gc.freeze()
     for number in range(warmup + rounds.chosen(options)):
         for contender in order(contenders, number):
-            operation = contender.prepare()
-            began = perf_counter()
-            operation()
-            taken = perf_counter() - began
+            taken = seconds_of(contender)
             if number >= warmup:
                 samples[contender.name].append(taken)
+    gc.unfreeze()
     return samples
+
+
+def seconds_of(contender: Contender) -> float:
+    """Return how long the contender's next operation takes. Nobody pays for the garbage of those before."""
+    operation = contender.prepare()
+    gc.collect()
+    began = perf_counter()
+    operation()
+    return perf_counter() - began
 
 
 def order(contenders: Sequence[Contender], number: int) -> list[Contender]:

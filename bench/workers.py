@@ -37,7 +37,7 @@ def run(phases: Sequence[Phase], names: Mapping[str, str], seconds: float) -> di
     count = max(phase.processes for phase in phases)
     barrier, counts = PROCESSES.Barrier(count), PROCESSES.Queue()
     workers = [
-        PROCESSES.Process(target=_work, args=(number, barrier, counts, dict(names), list(phases), seconds))
+        PROCESSES.Process(target=_work, args=(number, barrier, counts, dict(names), list(phases), seconds), daemon=True)
         for number in range(count)
     ]
     for worker in workers:

@@ -7,7 +7,8 @@ from typing import Any
 from django.db import connections, models
 
 from bench import course
-from bench.case import PER_BLOCK, SIMPLE_HISTORY, STORE, Case, Measurement, Options, Target
+from bench.case import PER_BLOCK, SIMPLE_HISTORY, STORE, Case, Limit, Measurement, Options, Target
+from bench.databases import clear
 from bench.models import PerBlockHistory, SimpleHistoryModule
 from bench.settings import HISTORY
 from history.models import StudentModuleHistory
@@ -25,15 +26,33 @@ Entry = Callable[[int, int, str, datetime], models.Model]
 
 
 def measure(options: Options) -> Iterator[Measurement]:
-    versions = options.of(50, 5)
-    sizes = {name: bytes_of(entry, versions) for name, entry in ENTRIES.items()}
-    samples = {name: [row + index] for name, (row, index) in sizes.items()}
-    parts = ", ".join(f"{name} {row:.0f} + {index:.0f}" for name, (row, index) in sizes.items())
-    note = f"Row + indexes: {parts}. {MODULES * versions:,} entries of each, in the order in which time brings them."
-    targets = [Target(STORE, PER_BLOCK, at_most=1.25)]
-    yield Measurement(
-        "entry_size", f"states of {course.STATE_LENGTH:,} characters", "bytes", samples, targets, note=note
-    )
+    versions = options.of(30, 5)
+    for variant, state, limits in VARIANTS:
+        sizes = {name: bytes_of(entry, versions, state) for name, entry in ENTRIES.items()}
+        clear()
+        samples = {name: [row + index] for name, (row, index) in sizes.items()}
+        parts = ", ".join(f"{name} {row:,.0f} + {index:,.0f}" for name, (row, index) in sizes.items())
+        note = (
+            f"Row + indexes: {parts}. {MODULES * versions:,} entries of each, in the order in which time brings them."
+        )
+        targets = [Target(STORE, PER_BLOCK, at_most=1.25)]
+        yield Measurement("entry_size", variant, "bytes", samples, targets, limits, note)
+
+
+def answered(number: int) -> str:
+    return course.text(course.state(number))
+
+
+def prose(number: int) -> str:
+    return course.text({"essay": course.prose(number, course.STATE_LENGTH - len('{"essay":""}'))})
+
+
+# What an entry of the leanest peer took when peers were compared on states that hardly compress, row and indexes.
+LEANEST = 1476 + 95
+VARIANTS = [
+    ("2,000 characters of an answered problem", answered, []),
+    ("2,000 characters of prose, hardly compressible", prose, [Limit(STORE, 1.25 * LEANEST)]),
+]
 
 
 def store_entry(module: int, version: int, state: str, at: datetime) -> StudentModuleHistory:
@@ -76,28 +95,24 @@ def simple_history_entry(module: int, version: int, state: str, at: datetime) ->
 ENTRIES: dict[str, Entry] = {STORE: store_entry, PER_BLOCK: per_block_entry, SIMPLE_HISTORY: simple_history_entry}
 
 
-def bytes_of(entry: Entry, versions: int) -> tuple[float, float]:
+def bytes_of(entry: Entry, versions: int, state: Callable[[int], str]) -> tuple[float, float]:
     """Return the bytes of an entry's row and of its indexes, on the average of many."""
     model = type(entry(0, 1, "{}", BEGAN))
     order = [(module, version) for version in range(1, versions + 1) for module in range(1, MODULES + 1)]
     for start in range(0, len(order), BATCH):
-        model._base_manager.using(HISTORY).bulk_create(made(entry, order[start : start + BATCH], start))
+        model._base_manager.using(HISTORY).bulk_create(made(entry, state, order[start : start + BATCH], start))
     with connections[HISTORY].cursor() as cursor:
         cursor.execute(SIZES, [model._meta.db_table])
         row, indexes = cursor.fetchone()
     return row / len(order), indexes / len(order)
 
 
-def made(entry: Entry, order: Sequence[tuple[int, int]], start: int) -> list[models.Model]:
+def made(entry: Entry, state: Callable[[int], str], order: Sequence[tuple[int, int]], start: int) -> list[models.Model]:
     """Return entries whose times follow each other, each with the state of its version."""
     return [
-        entry(module, version, state_of(module, version), BEGAN + timedelta(seconds=7 * (start + place)))
+        entry(module, version, state(module * 1000 + version), BEGAN + timedelta(seconds=7 * (start + place)))
         for place, (module, version) in enumerate(order)
     ]
-
-
-def state_of(module: int, version: int) -> str:
-    return course.text(course.state(module * 1000 + version))
 
 
 WHY = "the size of a table and of its indexes in bytes is PostgreSQL's to tell"

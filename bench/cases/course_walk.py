@@ -14,7 +14,7 @@ from bench.memory import growth_of
 from bench.timing import interleave
 from kvstore.api import DjangoXBlockUserStateClient
 
-ROWS, LEARNERS = 200_000, 200
+ROWS, LEARNERS = 200_000, 2000
 
 
 def by_store() -> Iterator[Any]:

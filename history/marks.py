@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from math import isclose
+from typing import Protocol
 
 from django.db.models import TextChoices
 from django.utils.functional import Promise
@@ -56,6 +57,16 @@ EXPLANATIONS = {
 }
 
 
+class Graded(Protocol):
+    """What has a grade: an entry, or a point of a drawing."""
+
+    @property
+    def grade(self) -> float | None: ...
+
+    @property
+    def max_grade(self) -> float | None: ...
+
+
 def marks(entry: Entry, older: Entry | None, difference: Difference | None = None) -> tuple[Mark, ...]:
     """Return what to notice in a version, the gravest first.
 
@@ -78,7 +89,7 @@ def marks(entry: Entry, older: Entry | None, difference: Difference | None = Non
     return tuple(mark for mark in Mark if mark in found)
 
 
-def grade_fell(entry: Entry, older: Entry) -> bool:
+def grade_fell(newer: Graded, older: Graded) -> bool:
     """Return whether the grade went down, or away.
 
     Grades with a maximum above zero are compared as fractions of it, so 2 of 4 is less than 2 of 2, and 3 of 4 less
@@ -86,11 +97,11 @@ def grade_fell(entry: Entry, older: Entry) -> bool:
     """
     if older.grade is None:
         return False
-    if entry.grade is None:
+    if newer.grade is None:
         return True
-    now, before = entry.grade, older.grade
-    if entry.max_grade and older.max_grade and entry.max_grade > 0 and older.max_grade > 0:
-        now, before = now / entry.max_grade, before / older.max_grade
+    now, before = newer.grade, older.grade
+    if newer.max_grade and older.max_grade and newer.max_grade > 0 and older.max_grade > 0:
+        now, before = now / newer.max_grade, before / older.max_grade
     return now < before and not isclose(now, before)
 
 

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.timezone import template_localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -128,7 +128,7 @@ def description(points: Sequence[Point]) -> str:
     for event in (FELL, EMPTIED, GONE):
         where = [point.version for i, point in enumerate(points) if event in _events(points, i, point)]
         if where:
-            sentences.append(f"{capfirst(event.label)}: {_versions(where)}.")
+            sentences.append(f"{capfirst(str(event.label))}: {_versions(where)}.")
     return " ".join(sentences)
 
 
@@ -247,7 +247,7 @@ def _dates(points: Sequence[Point]) -> SafeString:
             anchor,
             QUIET,
             gettext("version %(named)s") % {"named": point.version},
-            date_format(template_localtime(point.created)),
+            date_format(_local(point.created)),
         )
         for point, x, anchor in ends
     )
@@ -288,6 +288,10 @@ def _legend(happened: set[Event]) -> SafeString:
         '<text class="history-drawing-legend" x="{}" y="{}" fill="currentColor">{}</text>',
         entries,
     )
+
+
+def _local(moment: datetime) -> datetime:
+    return timezone.localtime(moment) if timezone.is_aware(moment) else moment
 
 
 def _finite(value: float | None) -> float | None:

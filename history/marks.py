@@ -74,7 +74,7 @@ def marks(entry: Entry, older: Entry | None, difference: Difference | None = Non
     ``diff(older.state, entry.state)`` returned, where the caller has it. A version that begins a row anew is
     compared with nothing: what came before it was deleted, which the entry of the deletion says.
     """
-    before = older if older is not None and older.student_module_id == entry.student_module_id else None
+    before = predecessor(entry, older)
     if difference is None or before is None:
         difference = diff(None if before is None else before.state, entry.state, limit=0)
     found = {Mark.UNREADABLE} if difference.newer_error else set()
@@ -87,6 +87,11 @@ def marks(entry: Entry, older: Entry | None, difference: Difference | None = Non
     elif before is not None:
         found |= _of_state(difference) | ({Mark.GRADE_FELL} if grade_fell(entry, before) else set())
     return tuple(mark for mark in Mark if mark in found)
+
+
+def predecessor(entry: Entry, older: Entry | None) -> Entry | None:
+    """Return what a version is compared with: the entry after it in a timeline, if it is of the same row."""
+    return older if older is not None and older.student_module_id == entry.student_module_id else None
 
 
 def grade_fell(newer: Graded, older: Graded) -> bool:

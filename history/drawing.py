@@ -4,7 +4,6 @@ It has no colours of its own: it takes those of Django's admin, light and dark, 
 for other colours. The description says in words what the picture shows.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -12,15 +11,13 @@ from typing import NamedTuple
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
-from django.utils.translation import gettext, ngettext
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext
 
-from history.marks import grade_fell
-from history.models import Entry
+from history.points import EMPTIED, FELL, GONE, Event, Point, description, events_of, finite, number
+
+__all__ = ["Point", "description", "drawing"]
 
 WIDTH, HEIGHT = 640, 290
 LEFT, RIGHT = 76, WIDTH - 16
@@ -31,11 +28,6 @@ DATES, LEGEND = 257, 280
 MAX_POINTS = 400
 """points drawn of a longer history, besides those where something happened"""
 
-EMPTY_SIZE = 2
-"""bytes of a state without fields, ``{}``"""
-
-DELETED = Entry.Action.DELETED
-NAMED_VERSIONS = 5
 
 LINE = "var(--link-fg, currentColor)"
 ALARM = "var(--error-fg, currentColor)"
@@ -43,32 +35,6 @@ QUIET = "var(--body-quiet-color, currentColor)"
 RULE = "var(--border-color, currentColor)"
 
 Scale = Callable[[float], float]
-
-
-class Point(NamedTuple):
-    """What the picture shows of one version."""
-
-    version: int
-    created: datetime
-    grade: float | None
-    max_grade: float | None
-    size: int
-    """bytes of the state; 0 where there is none"""
-    action: str
-
-
-class Event(NamedTuple):
-    """Something that is told by a shape, not by colour alone."""
-
-    name: str
-    label: Promise
-    shape: str
-    """an SVG path around the place where it happened"""
-
-
-FELL = Event("grade-fell", _("grade fell"), "m-6 -13h12l-6 10z")
-EMPTIED = Event("emptied", _("state emptied"), "m0 -7l7 7l-7 7l-7 -7z")
-GONE = Event("deleted", _("row deleted"), "m-5 -5l10 10m0 -10l-10 10")
 
 
 class Panel(NamedTuple):
@@ -97,10 +63,10 @@ def drawing(points: Sequence[Point], ident: str = "history-drawing") -> SafeStri
     none. Of long histories fewer points are drawn, and always those with the lowest and highest values and those
     where the grade fell, the state was emptied or the row deleted.
     """
-    points = [point._replace(grade=_finite(point.grade), max_grade=_finite(point.max_grade)) for point in points]
+    points = [point._replace(grade=finite(point.grade), max_grade=finite(point.max_grade)) for point in points]
     if not points:
         return SafeString("")
-    events = [(index, event) for index, point in enumerate(points) for event in _events(points, index, point)]
+    events = [(index, event) for index, point in enumerate(points) for event in events_of(points, index, point)]
     kept = _kept(points, {index for index, _event in events})
     across = _across(len(points))
     grade, size = _panels(points)
@@ -113,55 +79,6 @@ def drawing(points: Sequence[Point], ident: str = "history-drawing") -> SafeStri
         *(_panel(grade, kept, across), _panel(size, kept, across)),
         *(_dates(points), _marks(points, events, grade, size, across), _legend({event for _index, event in events})),
     )
-
-
-def description(points: Sequence[Point]) -> str:
-    """Return what the picture shows as sentences, for who cannot see it; ``points`` is not empty."""
-    sizes = [point.size for point in points]
-    smallest, largest = filesizeformat(min(sizes)), filesizeformat(max(sizes))
-    sentences = [_about_the_grade([point.grade for point in points if _finite(point.grade) is not None], len(points))]
-    if smallest == largest:
-        sentences.append(gettext("The state has %(size)s.") % {"size": largest})
-    else:
-        between = {"smallest": smallest, "largest": largest}
-        sentences.append(gettext("The state has between %(smallest)s and %(largest)s.") % between)
-    for event in (FELL, EMPTIED, GONE):
-        where = [point.version for i, point in enumerate(points) if event in _events(points, i, point)]
-        if where:
-            sentences.append(f"{capfirst(str(event.label))}: {_versions(where)}.")
-    return " ".join(sentences)
-
-
-def _about_the_grade(grades: Sequence[float | None], count: int) -> str:
-    known = [grade for grade in grades if grade is not None]
-    versions = ngettext("%(count)d version", "%(count)d versions", count) % {"count": count}
-    if not known:
-        return gettext("No grade in %(versions)s.") % {"versions": versions}
-    found = {"first": known[0], "last": known[-1], "lowest": min(known), "highest": max(known)}
-    return gettext(
-        "Grade went from %(first)s to %(last)s over %(versions)s; lowest %(lowest)s, highest %(highest)s."
-    ) % {
-        "versions": versions,
-        **{name: _number(value) for name, value in found.items()},
-    }
-
-
-def _versions(numbers: Sequence[int]) -> str:
-    named = ", ".join(map(str, numbers[:NAMED_VERSIONS]))
-    more = len(numbers) - NAMED_VERSIONS
-    found = {"named": named, "more": more}
-    return gettext("version %(named)s and %(more)d more") % found if more > 0 else gettext("version %(named)s") % found
-
-
-def _events(points: Sequence[Point], index: int, point: Point) -> list[Event]:
-    """Return what happened in a version, against the one before it."""
-    before = points[index - 1] if index else None
-    if point.action == DELETED:
-        return [GONE]
-    if before is None or before.action == DELETED:
-        return []
-    fell, emptied = grade_fell(point, before), point.size <= EMPTY_SIZE < before.size
-    return [FELL] * fell + [EMPTIED] * emptied
 
 
 def _kept(points: Sequence[Point], eventful: Iterable[int]) -> list[int]:
@@ -200,7 +117,7 @@ def _panels(points: Sequence[Point]) -> tuple[Panel, Panel]:
     sizes = [float(point.size) for point in points]
     lowest, highest = min(0.0, *reached), max(0.0, *reached)
     return (
-        Panel("grade", gettext("Grade"), GRADE_TOP, GRADE_BOTTOM, grades, lowest, highest, _number),
+        Panel("grade", gettext("Grade"), GRADE_TOP, GRADE_BOTTOM, grades, lowest, highest, number),
         Panel("size", gettext("Size of the state"), SIZE_TOP, SIZE_BOTTOM, sizes, 0.0, max(sizes), filesizeformat),
     )
 
@@ -292,11 +209,3 @@ def _legend(happened: set[Event]) -> SafeString:
 
 def _local(moment: datetime) -> datetime:
     return timezone.localtime(moment) if timezone.is_aware(moment) else moment
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _number(value: float) -> str:
-    return f"{value:.6g}"

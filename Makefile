@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 MANAGE := DEBUG=1 $(BIN)/python manage.py
 
-.PHONY: run test lint format wheel clean
+.PHONY: run test bench lint format wheel clean
 
 run: $(INSTALLED)  ## migrate both databases, load the demo course, serve learner page and admin
 	$(MANAGE) migrate --verbosity 0
@@ -17,6 +17,9 @@ run: $(INSTALLED)  ## migrate both databases, load the demo course, serve learne
 
 test: $(INSTALLED)  ## the suite on SQLite and on every server that answers, with coverage
 	$(BIN)/python -m tests $(TEST_ARGUMENTS)
+
+bench: $(INSTALLED)  ## measure beside hand-written SQL and peers, on PostgreSQL or what DATABASE_URL says
+	$(BIN)/python -m bench $(BENCH_ARGUMENTS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

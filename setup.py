@@ -18,7 +18,7 @@ setup(
     packages=find_packages(include=["kvstore", "kvstore.*", "history", "history.*"]),
     py_modules=["routers"],
     package_data={
-        "kvstore": ["py.typed", "templates/**/*.html"],
+        "kvstore": ["py.typed", "templates/**/*.html", "static/**/*.css"],
         "history": ["py.typed", "templates/**/*.html", "static/**/*.css"],
     },
     python_requires=">=3.11",
@@ -45,6 +45,9 @@ setup(
             "pytz",
             "acid-xblock>=0.4.1",
             "xblock-poll>=1.16",
+            "django-simple-history>=3.8",
+            "selenium>=4.30",
+            "selenium-axe-python>=2.2",
         ],
     },
     classifiers=[

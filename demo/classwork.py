@@ -1,6 +1,7 @@
 """Plausible work on the sample course, done through the blocks' own handlers as a browser does it."""
 
 import json
+import uuid
 from random import Random
 from typing import Any
 
@@ -11,6 +12,7 @@ from xblock.core import XBlock
 from demo.blocks.reading import TEXT_SIZES
 from demo.runtime import open_course
 from demo.sample_course import SAMPLE_COURSE
+from history.api import change_context
 
 # How far learners get: some only look in, most finish.
 STOPS = ("tour", "reading", "problem", "poll_question")
@@ -70,6 +72,8 @@ def _leaves(block: XBlock) -> list[XBlock]:
 def _call(block: XBlock, handler: str, payload: dict[str, Any]) -> None:
     body = json.dumps(payload).encode()
     request = Request.blank("/", method="POST", body=body, content_type="application/json")
-    response = block.handle(handler, request)
+    # Each is a request of its own, as from a browser.
+    with change_context(request_id=uuid.uuid4().hex):
+        response = block.handle(handler, request)
     if response.status_code != 200:
         raise RuntimeError(f"{block.scope_ids.usage_id} refused {handler}: {response.text}")

@@ -2,6 +2,7 @@
 
 from history.context import Change, change_context, current_change
 from history.delivery import Delivery, deliver
+from history.diff import Difference, FieldChange, diff
 from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, RestoreRefused, UnusableContext
 from history.health import Health, health
 from history.restoring import restore
@@ -12,6 +13,8 @@ __all__ = [
     "AppendOnly",
     "Change",
     "Delivery",
+    "Difference",
+    "FieldChange",
     "Health",
     "HistoryError",
     "HistoryUnavailable",
@@ -22,6 +25,7 @@ __all__ = [
     "change_context",
     "current_change",
     "deliver",
+    "diff",
     "health",
     "restore",
     "timeline",

@@ -1,6 +1,7 @@
 """Leaves a history database that just failed alone, so that only one write in a while waits for it."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -32,7 +33,7 @@ class Breaker:
         return self._state
 
     def allows(self) -> bool:
-        """Return whether to try now. Who gets True must say :meth:`succeeded` or :meth:`failed`."""
+        """Return whether to try now. Who gets True must say :meth:`succeeded`, :meth:`failed` or :meth:`abandoned`."""
         if self._state == CLOSED:
             return True
         with self._lock:
@@ -63,6 +64,20 @@ class Breaker:
                 extra={"event": "breaker_opened"},
             )
 
+    def abandoned(self) -> None:
+        """Say that there is no answer: the try was interrupted, which tells nothing about the database.
+
+        A probe is given back, and the next write makes it.
+        """
+        with self._lock:
+            if self._state == PROBING:
+                self._state = OPEN
+
+    def forked(self) -> None:
+        """Begin in a forked process, where no other thread of the parent's is left to unlock or to end its probe."""
+        self._lock = threading.Lock()
+        self.abandoned()
+
     def reset(self) -> None:
         """Forget every failure."""
         with self._lock:
@@ -71,3 +86,5 @@ class Breaker:
 
 # Whether a server works is known to a process, not to a request: the next one must not wait for it again.
 breaker = Breaker()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=breaker.forked)

@@ -137,8 +137,7 @@ def check_tables(
         _error(
             4,
             f"The history database {alias!r} is not migrated: {', '.join(missing)}.",
-            f"Run `manage.py migrate --database {alias}`. If it was migrated before the router was in place, first run "
-            f"`manage.py migrate --database {alias} --fake {APP_LABEL} zero`.",
+            _how_to_migrate(alias),
         )
     ]
 
@@ -190,6 +189,21 @@ def _missing(alias: str) -> Iterator[str]:
     table = StudentModuleHistory._meta.db_table
     if table not in connection.introspection.table_names():
         yield f"table {table} is not there"
+
+
+def _how_to_migrate(alias: str) -> str:
+    if alias != DEFAULT_DB_ALIAS:
+        return (
+            f"Run `manage.py migrate --database {alias}`. If it was migrated before the router was in place, first run "
+            f"`manage.py migrate --database {alias} --fake {APP_LABEL} zero`."
+        )
+    # The table of waiting entries is there from that time, and must really go for both to be made.
+    return (
+        "Run `manage.py migrate`. If it was migrated while the history was in another database: let nobody write, name "
+        "that database in HISTORY_DATABASE_ALIAS again, run `manage.py deliver_history` and "
+        f"`manage.py migrate {APP_LABEL} zero`, name {alias!r}, and run `manage.py migrate`. The entries stay where "
+        "they are unless you copy them."
+    )
 
 
 def _error(number: int, message: str, hint: str) -> checks.Error:

@@ -27,6 +27,13 @@ class Watchdog:
     """Cuts the connections of calls that are past their deadline. Its thread runs while anybody waits."""
 
     def __init__(self) -> None:
+        self.forked()
+
+    def forked(self) -> None:
+        """Begin, also in a forked process: the threads stayed with the parent, and so did the calls that wait.
+
+        Their sockets are the parent's too, so to cut one here would cut it there.
+        """
         self._lock = threading.Lock()
         self._waiting: dict[object, tuple[float, Callable[[], int | None]]] = {}
         self._anybody = threading.Event()
@@ -38,7 +45,7 @@ class Watchdog:
         with self._lock:
             self._waiting[token] = (deadline, socket_of)
             if self._process != os.getpid():
-                # A forked process has the parent's memory but not its threads.
+                # Begun anew here too, as a server that forks by itself need not tell Python.
                 self._process = os.getpid()
                 self._anybody = threading.Event()
                 threading.Thread(target=self._run, name="history-deadline", daemon=True).start()
@@ -66,6 +73,8 @@ class Watchdog:
 
 # One thread for the process, whatever the number of connections and threads that write.
 watchdog = Watchdog()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=watchdog.forked)
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from django.utils.connection import ConnectionDoesNotExist
 from history.conf import conf
 from history.deadline import bounded
 from history.direct import write_entries
+from history.entries import EntryValues
 from history.models import PendingHistory, StudentModuleHistory
-from history.recording import COLUMNS
 from kvstore.transactions import in_transaction
 
 logger = logging.getLogger("history")
@@ -34,7 +34,7 @@ class Delivery:
     stopped: bool = False
     """whether it ended at its limit or because it was asked to"""
     error: BaseException | None = None
-    """why the history database took none"""
+    """why a batch was not delivered: the history database did not take it, or the state's failed"""
 
 
 def deliver(
@@ -111,14 +111,10 @@ def _insert(batch: Sequence[PendingHistory]) -> list[PendingHistory]:
 
 def _insert_each(batch: Sequence[PendingHistory]) -> list[PendingHistory]:
     try:
-        write_entries([_delivered(entry) for entry in batch])
+        write_entries([EntryValues.of(entry) for entry in batch])
     except REFUSED as error:
         if len(batch) > 1:
             return [entry for entry in batch if _insert_each([entry])]
         logger.error("An entry was refused: %s: %s", batch[0], error, extra={"event": "refused"})
         return []
     return list(batch)
-
-
-def _delivered(entry: PendingHistory) -> StudentModuleHistory:
-    return StudentModuleHistory(**{name: getattr(entry, name) for name in COLUMNS})

@@ -10,6 +10,7 @@ from django.utils.connection import ConnectionDoesNotExist
 from history.breaker import breaker
 from history.conf import conf
 from history.deadline import bounded
+from history.entries import EntryValues
 from history.models import StudentModuleHistory
 from kvstore.statements import upsert, upsert_unless_later
 from kvstore.transactions import is_conflict
@@ -18,20 +19,21 @@ logger = logging.getLogger("history")
 
 # What says which version an entry is of; all the rest is written over.
 KEY = ("student_module_id", "version")
-CONTENT = [field.name for field in StudentModuleHistory._meta.concrete_fields if field.name not in (*KEY, "id")]
+CONTENT = tuple(name for name in EntryValues._fields if name not in KEY)
 
 CONFLICT_ATTEMPTS = 3
 
 
-def write_entries(entries: Sequence[StudentModuleHistory]) -> None:
+def write_entries(entries: Sequence[EntryValues]) -> None:
     """Write entries in one statement, over those of the same versions: such a one is this one or never happened.
 
     Raises the error of the database.
     """
-    upsert(entries, router.db_for_write(StudentModuleHistory), unique_fields=KEY, update_fields=CONTENT)
+    using = router.db_for_write(StudentModuleHistory)
+    upsert(StudentModuleHistory, EntryValues._fields, entries, using, unique_columns=KEY, update_columns=CONTENT)
 
 
-def write_ahead(entries: Sequence[StudentModuleHistory]) -> None:
+def write_ahead(entries: Sequence[EntryValues]) -> None:
     """Write entries of versions that are not committed yet, in one statement.
 
     A server that hung may run a statement long after its client gave up and its version was really made by another
@@ -39,10 +41,12 @@ def write_ahead(entries: Sequence[StudentModuleHistory]) -> None:
     clock that runs behind; else the error of the database.
     """
     taken = upsert_unless_later(
+        StudentModuleHistory,
+        EntryValues._fields,
         entries,
         router.db_for_write(StudentModuleHistory),
-        unique_fields=KEY,
-        update_fields=CONTENT,
+        unique_columns=KEY,
+        update_columns=CONTENT,
         moment="created",
     )
     if taken < len(entries):
@@ -53,7 +57,7 @@ class Superseded(DataError):
     """Entries that wait for their commit, and are delivered over those that seem to be later."""
 
 
-def try_entries(entries: Sequence[StudentModuleHistory]) -> bool:
+def try_entries(entries: Sequence[EntryValues]) -> bool:
     """Write entries if the history database works; return whether it took them.
 
     Waits HISTORY_TIMEOUT seconds at most, and not at all for a database that failed less than HISTORY_RETRY_AFTER
@@ -74,15 +78,15 @@ def try_entries(entries: Sequence[StudentModuleHistory]) -> bool:
         else:
             breaker.failed(error)
         return False
-    except BaseException as error:
+    except BaseException:
         # An interrupted probe must not leave the breaker waiting for its answer.
-        breaker.failed(error)
+        breaker.abandoned()
         raise
     breaker.succeeded()
     return True
 
 
-def _write_in_time(entries: Sequence[StudentModuleHistory]) -> None:
+def _write_in_time(entries: Sequence[EntryValues]) -> None:
     connection = connections[router.db_for_write(StudentModuleHistory)]
     deadline = time.monotonic() + conf.HISTORY_TIMEOUT
     for attempt in range(1, CONFLICT_ATTEMPTS + 1):

@@ -11,13 +11,15 @@ from django.db import router, transaction
 from django.utils import timezone
 
 from history.conf import conf, is_recorded
+from history.context import Change
 from history.direct import write_entries
+from history.entries import EntryValues, entries_of
 from history.erasure import erase_entries
 from history.evidence import delivered
 from history.models import Entry, PendingHistory, StudentModuleHistory
 from kvstore.models import StudentModule
 from kvstore.signals import CHANGED, CREATED, DELETED
-from kvstore.versions import plain_rows
+from kvstore.versions import plain_rows, version_of
 
 PAGE_SIZE = 5000
 REPAIR_REASON = "found by verify_history"
@@ -36,6 +38,11 @@ class Problem:
     count: int = 0
     repaired: bool = False
     detail: str = ""
+
+    @property
+    def harmless(self) -> bool:
+        """Whether it may stay: no reader shows a phantom, and the next version takes its place."""
+        return self.kind == "phantom"
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it, for JSON."""
@@ -77,26 +84,28 @@ class Versions:
         self.gaps += range(first, min(end, first + SHOWN_VERSIONS - len(self.gaps)))
 
 
-def examine(row_id: int, *, repair: bool, in_flight: timedelta) -> Iterator[Problem]:
+def examine(row_id: int, *, repair: bool, remove_phantoms: bool, in_flight: timedelta) -> Iterator[Problem]:
     """Yield what is wrong with one row, locked so that no write to it is under way."""
     using = router.db_for_write(StudentModule)
     with transaction.atomic(using=using):
         row = plain_rows(StudentModule, using).filter(pk=row_id).select_for_update().first()
         for identity in _identities(row_id, row):
             if row is not None and identity == _identity(row):
-                yield from _examine_row(row, repair=repair)
+                yield from _examine_row(row, repair=repair, remove_phantoms=remove_phantoms)
             else:
                 yield from _examine_gone(row_id, identity, repair=repair, in_flight=in_flight)
 
 
-def _examine_row(row: StudentModule, *, repair: bool) -> Iterator[Problem]:
+def _examine_row(row: StudentModule, *, repair: bool, remove_phantoms: bool) -> Iterator[Problem]:
     found = _versions(row.pk, _identity(row), row.version)
     recorded = is_recorded(row.module_type)
     if found.phantom_count:
-        # The row is locked, so its version counts every commit: what is above it was rolled back.
-        if repair:
+        # The row is locked, so its version counts every commit that it knows of. But a row from a backup is at an
+        # earlier version than it once was, and nothing tells those entries from entries that were rolled back.
+        if remove_phantoms:
             delivered().filter(student_module_id=row.pk, version__gt=row.version, **_columns(_identity(row))).delete()
-        yield Problem("phantom", row.pk, found.phantoms, found.phantom_count, repair)
+        detail = "" if remove_phantoms else "rolled back, or committed before the state was restored from a backup"
+        yield Problem("phantom", row.pk, found.phantoms, found.phantom_count, remove_phantoms, detail)
     if not recorded:
         return
     if not found.highest:
@@ -112,8 +121,10 @@ def _examine_row(row: StudentModule, *, repair: bool) -> Iterator[Problem]:
     entry = _current(row)
     if entry is not None and (entry.state, entry.grade, entry.max_grade) != (row.state, row.grade, row.max_grade):
         if repair:
-            entry.state, entry.grade, entry.max_grade, entry.created = row.state, row.grade, row.max_grade, row.modified
-            write_entries([entry])
+            said = EntryValues.of(entry)
+            write_entries(
+                [said._replace(state=row.state, grade=row.grade, max_grade=row.max_grade, created=row.modified)]
+            )
         yield Problem("differs", row.pk, [row.version], 1, repair, "the latest entry says something else than the row")
 
 
@@ -133,7 +144,7 @@ def _examine_gone(
     if found.newest is None or found.oldest is None:
         return
     if found.ended:
-        if conf.HISTORY_ON_DELETE == "erase":
+        if conf.HISTORY_ON_DELETE == "erase" and not _is_inferred(row_id, identity, found.highest):
             if repair:
                 erase_entries(row_id, _columns(identity))
             yield Problem("erasable", row_id, [found.highest], 1, repair, "the row was deleted, its entries were not")
@@ -193,29 +204,28 @@ def _current(row: StudentModule) -> StudentModuleHistory | None:
     return delivered().filter(student_module_id=row.pk, version=row.version, **_columns(_identity(row))).first()
 
 
-def _entry_of(row: StudentModule, action: str) -> StudentModuleHistory:
-    return StudentModuleHistory(
-        student_module_id=row.pk,
-        version=row.version,
-        action=action,
-        **_columns(_identity(row)),
-        module_type=row.module_type,
-        state=row.state,
-        grade=row.grade,
-        max_grade=row.max_grade,
-        created=row.modified,
-        reason=REPAIR_REASON,
-    )
+def _entry_of(row: StudentModule, action: str) -> EntryValues:
+    (entry,) = entries_of([version_of(row, action)], Change(reason=REPAIR_REASON))
+    return entry
 
 
-def _ending(row_id: int, identity: tuple[int, str, str], highest: int) -> StudentModuleHistory:
+def _is_inferred(row_id: int, identity: tuple[int, str, str], version: int) -> bool:
+    """Return whether the end of a row was found here, and not said by its deletion: that is no word to erase."""
+    ends = delivered().filter(student_module_id=row_id, version=version, **_columns(identity))
+    return ends.filter(reason=REPAIR_REASON).exists()
+
+
+def _ending(row_id: int, identity: tuple[int, str, str], highest: int) -> EntryValues:
     last: Entry = delivered().filter(student_module_id=row_id, version=highest, **_columns(identity)).get()
-    return StudentModuleHistory(
+    return EntryValues(
         student_module_id=row_id,
         version=highest + 1,
         action=DELETED,
         **_columns(identity),
         module_type=last.module_type,
+        state=None,
+        grade=None,
+        max_grade=None,
         created=timezone.now(),
         reason=REPAIR_REASON,
     )

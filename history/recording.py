@@ -13,11 +13,12 @@ from django.db import DatabaseError, OperationalError, router, transaction
 from django.db.models import Q
 
 from history.conf import conf, is_recorded
-from history.context import Change, current_change
+from history.context import current_change
 from history.direct import try_entries, write_entries
+from history.entries import EntryValues, entries_of
 from history.erasure import ERASE, erase_when_committed
 from history.exceptions import HistoryUnavailable
-from history.models import Entry, PendingHistory, StudentModuleHistory
+from history.models import PendingHistory, StudentModuleHistory
 from kvstore import statements
 from kvstore.signals import DELETED, StateVersion, state_written
 from kvstore.transactions import is_conflict
@@ -28,8 +29,6 @@ NOT_TAKEN = (
     "Database {using!r} did not take the history of the state, so the state was not stored: {error}. Run `manage.py "
     "migrate --database {using}`."
 )
-
-COLUMNS = [field.name for field in Entry._meta.get_fields()]
 
 
 def connect() -> None:
@@ -42,8 +41,7 @@ def record(versions: Sequence[StateVersion], using: str, **kwargs: Any) -> None:
     recorded = [version for version in versions if is_recorded(version.module_type)]
     if not recorded:
         return
-    change = current_change()
-    entries = [entry_of(version, change) for version in recorded]
+    entries = entries_of(recorded, current_change())
     if router.db_for_write(StudentModuleHistory) == using:
         _record_together(entries, using)
     else:
@@ -51,7 +49,7 @@ def record(versions: Sequence[StateVersion], using: str, **kwargs: Any) -> None:
     erase_when_committed(recorded, using)
 
 
-def _record_together(entries: Sequence[StudentModuleHistory], using: str) -> None:
+def _record_together(entries: Sequence[EntryValues], using: str) -> None:
     """Write entries where the state is: they commit with it, or neither does."""
     try:
         write_entries(entries)
@@ -63,7 +61,7 @@ def _record_together(entries: Sequence[StudentModuleHistory], using: str) -> Non
         raise HistoryUnavailable(NOT_TAKEN.format(using=using, error=error)) from error
 
 
-def _record_apart(entries: Sequence[StudentModuleHistory], using: str) -> None:
+def _record_apart(entries: Sequence[EntryValues], using: str) -> None:
     # The end of a row proves that all before it was committed, so it must itself commit with the deletion.
     endings = [entry for entry in entries if entry.action == DELETED]
     others = [entry for entry in entries if entry.action != DELETED]
@@ -75,32 +73,17 @@ def _record_apart(entries: Sequence[StudentModuleHistory], using: str) -> None:
             transaction.on_commit(lambda: deliver_now(endings), using=using, robust=True)
 
 
-def entry_of(version: StateVersion, change: Change) -> StudentModuleHistory:
-    """Return the entry of a version, not yet written."""
-    columns = version._asdict()
-    return StudentModuleHistory(
-        **{name: value for name, value in columns.items() if name != "modified"},
-        created=version.modified,
-        actor_id=change.actor_id,
-        reason=change.reason,
-        request_id=change.request_id,
-        source_id=change.source and change.source.student_module_id,
-        source_version=change.source and change.source.version,
-    )
-
-
-def keep_waiting(entries: Sequence[StudentModuleHistory], using: str) -> None:
+def keep_waiting(entries: Sequence[EntryValues], using: str) -> None:
     """Write entries beside the state, in its transaction."""
-    waiting = [PendingHistory(**{name: getattr(entry, name) for name in COLUMNS}) for entry in entries]
-    statements.insert(waiting, using)
+    statements.insert(PendingHistory, EntryValues._fields, entries, using)
     logger.info(
         "%s history entries wait beside the state for the history database.",
-        len(waiting),
-        extra={"event": "pending", "count": len(waiting)},
+        len(entries),
+        extra={"event": "pending", "count": len(entries)},
     )
 
 
-def deliver_now(entries: Sequence[StudentModuleHistory]) -> None:
+def deliver_now(entries: Sequence[EntryValues]) -> None:
     """Deliver entries that were just committed beside the state; if the history database takes none, they wait on."""
     if try_entries(entries):
         delivered = Q()

@@ -6,10 +6,10 @@ from history.conf import is_recorded
 from history.context import Source, change_context, restoring_from
 from history.exceptions import RestoreRefused
 from history.models import Entry
-from history.timeline import Span, entries_of
+from history.timeline import Span, timeline_of
 from kvstore import codec
 from kvstore.keys import BlockAddress, block_address
-from kvstore.models import StudentModule
+from kvstore.rows import Row
 from kvstore.signals import DELETED, RESTORED
 from kvstore.versions import Values
 from kvstore.writing import provided, write_states
@@ -31,8 +31,11 @@ def restore(entry: Entry, *, expected_version: int, reason: str, actor: Any = No
     address = block_address(entry.module_state_key, entry.course_id)
     values = _restorable(_committed(entry, address))
 
-    def put_back(row: StudentModule) -> Values:
-        return values if grade else row.values._replace(state=values.state)
+    def put_back(row: Row) -> Values:
+        # The same fields may stand there with other white space: then there is nothing to put back.
+        same = row.version and codec.same_state(row.state, values.state)
+        state = row.state if same else values.state
+        return values._replace(state=state) if grade else row.values._replace(state=state)
 
     with change_context(actor=actor, reason=reason), restoring_from(Source(entry.student_module_id, entry.version)):
         changes = {address: provided(expected_version, put_back)}
@@ -47,7 +50,7 @@ def _committed(entry: Entry, address: BlockAddress) -> Entry:
     """Return the entry as the history has it."""
     key = (entry.student_module_id, entry.version)
     span = Span(older_than=(entry.student_module_id, entry.version + 1))
-    found = next(entries_of(entry.student_id, address, span, page_size=1), None)
+    found = next(timeline_of(entry.student_id, address, span, page_size=1), None)
     if found is None or (found.student_module_id, found.version) != key:
         raise RestoreRefused(f"There is no {entry} in the history; nothing was written.")
     return found

@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import models, router
 from django.db.models import OuterRef, Q, Subquery
+from django.utils import timezone
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
-from history.fetching import Entries, fetched
 from history.models import Entry, PendingHistory, StudentModuleHistory
+from history.reading import in_time
 from kvstore.keys import BlockAddress, block_address
 from kvstore.models import StudentModule
 from kvstore.reading import CorruptRows
@@ -21,6 +23,7 @@ PAGE_SIZE = 1000
 
 DELETED = StudentModuleHistory.Action.DELETED
 
+Entries = models.QuerySet[StudentModuleHistory]
 Columns = Callable[[models.QuerySet[Any]], models.QuerySet[Any]]
 """Chooses what is loaded of each entry."""
 
@@ -67,7 +70,7 @@ def timeline(learner: Any, usage_key: UsageKey, course_key: LearningContextKey |
     since, are part of it, each ending in its ``deleted`` entry. ``course_key`` completes a usage key of the old form.
     Raises HistoryUnavailable.
     """
-    return entries_of(learner, block_address(usage_key, course_key))
+    return timeline_of(learner, block_address(usage_key, course_key))
 
 
 def as_of(
@@ -78,13 +81,13 @@ def as_of(
     None where the learner had no recorded state yet; an entry that says ``deleted`` where there was none any more.
     Raises HistoryUnavailable.
     """
-    if moment.tzinfo is None:
+    if settings.USE_TZ and timezone.is_naive(moment):
         raise ValueError(f"{moment} does not say its time zone; pass an aware datetime.")
     address = block_address(usage_key, course_key)
-    return next(entries_of(learner, address, Span(until=moment), page_size=1), None)
+    return next(timeline_of(learner, address, Span(until=moment), page_size=1), None)
 
 
-def entries_of(
+def timeline_of(
     learner: Any,
     address: BlockAddress,
     span: Span = WHOLE,
@@ -99,9 +102,9 @@ def entries_of(
 def parsed_versions(learner: Mapping[str, Any], address: BlockAddress) -> Iterator[tuple[dict[str, Any], datetime]]:
     """Yield the fields and the time of every version, newest first; then raise CorruptState for unreadable ones."""
     corrupt = CorruptRows(StudentModuleHistory._meta.db_table)
-    names = ("student_module_id", "version", "action", "state", "created")
-    for entry in _entries(learner, address, columns=lambda entries: entries.only(*names)):
-        fields = corrupt.parsed(entry.pk, entry.state)
+    names = ("id", "student_module_id", "version", "action", "state", "created")
+    for entry in _entries(learner, address, columns=lambda entries: entries.values_list(*names, named=True)):
+        fields = corrupt.parsed(entry.id, entry.state)
         if fields is not None:
             yield fields, entry.created
     corrupt.raise_if_any()
@@ -113,7 +116,7 @@ def _entries(
     span: Span = WHOLE,
     columns: Columns = lambda entries: entries,
     page_size: int | None = None,
-) -> Iterator[Entry]:
+) -> Iterator[Any]:
     # In this order: a version that is delivered between two of the queries is seen twice, never not at all; and
     # one that commits after the first of them is left out of both.
     row = _row(learner, address)
@@ -123,16 +126,20 @@ def _entries(
         "student_id": row.student_id,
     }
     waiting = _waiting(row, of_block, columns)
-    delivered = columns(_delivered(row, of_block, waiting).filter(span.condition()))
+    delivered = _pages(columns(_delivered(row, of_block, waiting).filter(span.condition())), page_size or PAGE_SIZE)
+    if not waiting:
+        yield from delivered
+        return
     covered = [entry for entry in waiting if span.covers(entry)]
     last = None
-    for entry in heapq.merge(covered, _pages(delivered, page_size or PAGE_SIZE), key=_newest_first):
-        if _newest_first(entry) != last:
+    for entry in heapq.merge(covered, delivered, key=_newest_first):
+        place = _newest_first(entry)
+        if place != last:
             yield entry
-        last = _newest_first(entry)
+        last = place
 
 
-def _newest_first(entry: Entry) -> tuple[int, int]:
+def _newest_first(entry: Any) -> tuple[int, int]:
     return -entry.student_module_id, -entry.version
 
 
@@ -155,7 +162,7 @@ def _row(learner: Mapping[str, Any], address: BlockAddress) -> Row:
     return Row(None, None, None)
 
 
-def _waiting(row: Row, of_block: Mapping[str, Any], columns: Columns) -> list[Entry]:
+def _waiting(row: Row, of_block: Mapping[str, Any], columns: Columns) -> list[Any]:
     """Return the entries that wait beside the state, where none is that was not committed."""
     pending = columns(PendingHistory.objects.using(router.db_for_read(PendingHistory)).filter(**of_block))
     # What waits for a row above the version read committed since.
@@ -185,10 +192,15 @@ def _delivered(row: Row, of_block: Mapping[str, Any], waiting: list[Entry]) -> E
 def _pages(entries: Entries, size: int) -> Iterator[StudentModuleHistory]:
     """Yield entries, newest first, a page to a query; each page starts after the last entry of the one before."""
     newest_first = entries.order_by("-student_module_id", "-version")
-    page = fetched(newest_first, size)
-    while page:
-        yield from page
-        if len(page) < size:
+    found = _first(newest_first, size + 1)
+    while found:
+        yield from found[:size]
+        # One more than a page tells that another follows.
+        if len(found) <= size:
             return
-        last = page[-1]
-        page = fetched(newest_first.filter(Span(older_than=(last.student_module_id, last.version)).condition()), size)
+        last = found[size - 1]
+        found = _first(newest_first.filter(Span((last.student_module_id, last.version)).condition()), size + 1)
+
+
+def _first(entries: Entries, count: int) -> list[StudentModuleHistory]:
+    return in_time(lambda: list(entries[:count]))

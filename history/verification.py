@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from history.conf import is_recorded
 from history.evidence import (
@@ -41,7 +42,7 @@ class Verification:
     def add(self, problem: Problem) -> Problem:
         """Count a problem."""
         self.problems[problem.kind] += 1
-        self.unrepaired += not problem.repaired
+        self.unrepaired += not (problem.repaired or problem.harmless)
         return problem
 
 
@@ -49,6 +50,7 @@ def verify(
     progress: Verification,
     *,
     repair: bool = False,
+    remove_phantoms: bool = False,
     batch_size: int = BATCH_SIZE,
     pause: float = 0,
     in_flight: timedelta = IN_FLIGHT,
@@ -59,9 +61,13 @@ def verify(
     Rows that look right are compared by sums that the databases make. Any other is locked and examined, entry by
     entry, so that a write under way is never taken for a fault. ``pause`` is in seconds, after each batch. Raises the
     error of a database that fails; ``progress`` then says where to go on.
+
+    ``remove_phantoms`` removes entries above their row's version, which is right if the state was never restored from
+    a backup: then they were rolled back. Else they may be all that is left of committed versions.
     """
+    examining = partial(examine, repair=repair, remove_phantoms=remove_phantoms, in_flight=in_flight)
     while ids := next_row_ids(progress.last_id, batch_size):
-        for problem in _verify_between(ids[0], ids[-1], progress, repair=repair, in_flight=in_flight):
+        for problem in _verify_between(ids[0], ids[-1], progress, examining):
             yield progress.add(problem)
         progress.last_id = ids[-1]
         after_batch()
@@ -69,7 +75,7 @@ def verify(
 
 
 def _verify_between(
-    first: int, last: int, progress: Verification, *, repair: bool, in_flight: timedelta
+    first: int, last: int, progress: Verification, examining: Callable[[int], Iterator[Problem]]
 ) -> Iterator[Problem]:
     entries = entries_between(first, last)
     rows = rows_between(first, last)
@@ -81,7 +87,7 @@ def _verify_between(
         row, found = rows.get(row_id), entries.get(row_id)
         right = row_id not in waiting and _looks_right(row, found)
         if not right or (row and found and contents.get(row_id) != row.content and is_recorded(row.module_type)):
-            yield from examine(row_id, repair=repair, in_flight=in_flight)
+            yield from examining(row_id)
 
 
 def _looks_right(row: RowEvidence | None, found: EntryEvidence | None) -> bool:

@@ -1,17 +1,16 @@
 """What the store asks of blocks: their scopes, their ids and their children."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from opaque_keys.edx.asides import AsideUsageKey, AsideUsageKeyV2
 from xblock.core import XBlockAside
 from xblock.fields import BlockScope
 from xblock.plugin import PluginMissingError
 
-from kvstore.keys import ASIDE_FAMILY, unversioned
+from kvstore.keys import ASIDE_FAMILY
 from kvstore.scopes import SUPPORTED, Place, place
-from kvstore.scopes.base import Owner
 
 Block = Any
 """An XBlock or an aside; XBlock publishes no types."""
@@ -63,31 +62,64 @@ def chosen_children(dynamic: Iterable[tuple[Block, int | None]]) -> list[tuple[B
     return [(child, None if levels is None else levels - 1) for block, levels in dynamic for child in children(block)]
 
 
-def owners(block: Block, aside_types: Sequence[str]) -> Iterator[tuple[Place, Owner, bool]]:
-    """Yield what the fields of a block and of its asides belong to in each place, and whether any is declared."""
-    ids = block.scope_ids
-    yield from _owners(ids.usage_id, ids.block_type, block.entry_point, _places(block.fields))
-    if isinstance(ids.usage_id, AsideUsageKey):
-        return
-    for aside_type in aside_types:
-        aside_key = AsideUsageKeyV2(ids.usage_id, aside_type)  # type: ignore[abstract, no-untyped-call]
-        yield from _owners(aside_key, aside_type, ASIDE_FAMILY, _aside_places(aside_type))
+class Owner(NamedTuple):
+    """What fields belong to, as XBlock's key says it: a usage key, a block type or nothing, and the family."""
+
+    block_scope_id: Any
+    block_family: str
 
 
-def _owners(usage_id: Any, block_type: str, family: str, declared: set[Place]) -> Iterator[tuple[Place, Owner, bool]]:
-    for where in SUPPORTED:
-        scope_id = {BlockScope.USAGE: usage_id, BlockScope.TYPE: block_type, BlockScope.ALL: None}[where[1]]
-        yield where, Owner(unversioned(scope_id), family), where in declared
+class Kind(NamedTuple):
+    """What blocks of one type, or asides, have in common: the places that they declare fields in."""
+
+    block_type: str
+    family: str
+    places: frozenset[Place]
+
+    def owners(self, where: Place, usage_ids: Iterable[Any]) -> list[Owner]:
+        """Return what the fields of these blocks in one place belong to."""
+        if where[1] == BlockScope.USAGE:
+            return [Owner(usage_id, self.family) for usage_id in usage_ids]
+        return [Owner(self.block_type if where[1] == BlockScope.TYPE else None, self.family)]
 
 
-def _aside_places(aside_type: str) -> set[Place]:
+def kinds(blocks: Iterable[Block], aside_types: Sequence[str]) -> dict[Kind, list[Any]]:
+    """Return the usage ids of blocks, and of their asides, by kind."""
+    found: dict[Kind, list[Any]] = defaultdict(list)
+    places = _Places()
+    asides = [Kind(aside_type, ASIDE_FAMILY, _aside_places(aside_type)) for aside_type in aside_types]
+    for block in blocks:
+        ids = block.scope_ids
+        found[Kind(ids.block_type, block.entry_point, places.of(block.fields))].append(ids.usage_id)
+        if not isinstance(ids.usage_id, AsideUsageKey):
+            for aside in asides:
+                aside_key = AsideUsageKeyV2(ids.usage_id, aside.block_type)  # type: ignore[abstract, no-untyped-call]
+                found[aside].append(aside_key)
+    return found
+
+
+class _Places:
+    """The places that fields are declared in, looked up once for each class of blocks."""
+
+    def __init__(self) -> None:
+        # By identity, each with the fields themselves, so that no others can come to have it.
+        self._known: dict[int, tuple[Any, frozenset[Place]]] = {}
+
+    def of(self, fields: Any) -> frozenset[Place]:
+        """Return the places of these fields, by name."""
+        known = self._known.get(id(fields))
+        if known is None:
+            known = self._known[id(fields)] = fields, _declared(fields)
+        return known[1]
+
+
+def _aside_places(aside_type: str) -> frozenset[Place]:
     try:
-        return _places(XBlockAside.load_class(aside_type).fields)
+        return _declared(XBlockAside.load_class(aside_type).fields)
     except PluginMissingError:
         # A runtime may make asides that are no plugins; any of their fields may be stored.
-        return set(SUPPORTED)
+        return frozenset(SUPPORTED)
 
 
-def _places(fields: Any) -> set[Place]:
-    found = (place(field.scope) for field in fields.values())
-    return {where for where in found if where is not None}
+def _declared(fields: Any) -> frozenset[Place]:
+    return frozenset(place(field.scope) for field in fields.values()).intersection(SUPPORTED)

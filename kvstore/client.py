@@ -22,8 +22,8 @@ from kvstore.keys import (
     text_from_key,
     usage_key_in_course,
 )
-from kvstore.models import StudentModule
 from kvstore.reading import CorruptRows, stored_states, walk
+from kvstore.rows import Row
 from kvstore.scopes import USER_STATE, place
 from kvstore.writing import overlay, removal, write_states
 
@@ -118,9 +118,7 @@ class DjangoXBlockUserStateClient:
         if learner_id is not None:
             self.overlay(learner_id, states)
 
-    def overlay(
-        self, learner_id: int, states: Mapping[BlockAddress, Mapping[str, Any]]
-    ) -> dict[BlockAddress, StudentModule]:
+    def overlay(self, learner_id: int, states: Mapping[BlockAddress, Mapping[str, Any]]) -> dict[BlockAddress, Row]:
         """Set fields that are known to be storable, and return the rows as they are then stored."""
         changes = {address: overlay(fields) for address, fields in states.items()}
         return write_states(learner_id, changes, create=True)
@@ -155,7 +153,7 @@ class DjangoXBlockUserStateClient:
 
     def remove(
         self, learner_id: int, addresses: Iterable[BlockAddress], names: frozenset[str] | None
-    ) -> dict[BlockAddress, StudentModule]:
+    ) -> dict[BlockAddress, Row]:
         """Delete fields (all of them, with None), and return the rows as they are then stored."""
         return write_states(learner_id, {address: removal(names) for address in addresses}, create=False)
 

@@ -16,6 +16,7 @@ MAX_DEPTH = 200
 MAX_INTEGER = 10**4300
 
 PLAIN = (str, bool, int, type(None))
+CHANGEABLE = {dict, list}
 
 
 def storable(value: Any, where: str) -> Any:
@@ -31,7 +32,7 @@ def storable(value: Any, where: str) -> Any:
 
 def dumps(value: Any) -> str:
     """Return the text of a value that :func:`storable` returned."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return _encode(value)
 
 
 def loads(text: str) -> Any:
@@ -40,7 +41,7 @@ def loads(text: str) -> Any:
     Raises ValueError for anything but JSON, with NaN and infinity, and for values nested too deeply.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        return _decode(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
@@ -53,12 +54,23 @@ def loads_state(text: str | None) -> dict[str, Any]:
     return state
 
 
+def same_state(one: str | None, other: str | None) -> bool:
+    """Return whether two stored states have the same fields, though one may have other white space."""
+    if one == other or one is None or other is None:
+        return one == other
+    try:
+        return dumps(loads_state(one)) == dumps(loads_state(other))
+    except ValueError:
+        return False
+
+
 def copied(value: Any) -> Any:
     """Return a copy of a loaded value that may be changed without changing the original."""
+    # Most of what is in a value is no dict or list, and needs no call.
     if isinstance(value, dict):
-        return {name: copied(item) for name, item in value.items()}
+        return {name: copied(item) if type(item) in CHANGEABLE else item for name, item in value.items()}
     if isinstance(value, list):
-        return [copied(item) for item in value]
+        return [copied(item) if type(item) in CHANGEABLE else item for item in value]
     return value
 
 
@@ -120,3 +132,8 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:40]} is beyond the range of floats")
     return number
+
+
+# Made once: json.dumps and json.loads make them anew for every call that has options.
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite).decode

@@ -1,9 +1,11 @@
 """Reading and writing the scopes that keep one row for each field."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import router
+from django.utils import timezone
 
 from kvstore import codec
 from kvstore.models import FieldRow
@@ -23,24 +25,37 @@ class FieldAddress(NamedTuple):
         return {**dict(self.columns), "field_name": self.field_name}
 
 
-def write_fields(model: type[FieldRow], values: Mapping[FieldAddress, Any]) -> dict[FieldAddress, FieldRow]:
-    """Set every field to its storable value in one statement, whether its row exists or not; return the rows.
+class StoredField(NamedTuple):
+    """One field as its row holds it."""
+
+    row_id: int
+    """0 where it was just written and the database does not say which id it gave"""
+    text: str
+    modified: datetime
+
+
+def write_fields(model: type[FieldRow], values: Mapping[FieldAddress, Any]) -> dict[FieldAddress, StoredField]:
+    """Set every field to its storable value in one statement, whether its row exists or not; return what is stored.
 
     Two writers of the same field both succeed and the later one stays; of different fields, both stay.
     Raises WriteConflict or the error of the database; then nothing is stored.
     """
     # In one order for every writer, so that two who set the same fields do not wait for each other.
-    rows = {
-        address: model(**address.lookup, value=codec.dumps(values[address])) for address in sorted(values, key=repr)
-    }
+    addresses = sorted(values, key=repr)
+    texts = [codec.dumps(values[address]) for address in addresses]
+    now = timezone.now()
+    unique = tuple(addresses[0].lookup)
+    rows = [(*address.lookup.values(), text, now, now) for address, text in zip(addresses, texts, strict=True)]
     using = router.db_for_write(model)
-    unique_fields = list(next(iter(rows)).lookup)
 
-    def write() -> None:
-        upsert(list(rows.values()), using, unique_fields=unique_fields, update_fields=["value", "modified"])
+    def write() -> list[int]:
+        columns = (*unique, "value", "created", "modified")
+        return upsert(model, columns, rows, using, unique_columns=unique, update_columns=("value", "modified"))
 
-    in_transaction(write, using=using, savepoint=False)
-    return rows
+    ids = in_transaction(write, using=using, savepoint=False) or [0] * len(rows)
+    return {
+        address: StoredField(row_id, text, now) for address, row_id, text in zip(addresses, ids, texts, strict=True)
+    }
 
 
 def delete_field(model: type[FieldRow], address: FieldAddress) -> None:

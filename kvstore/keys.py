@@ -1,5 +1,7 @@
 """Opaque keys and the text they are stored as: the one place where a key is parsed, checked or written out."""
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 from opaque_keys import InvalidKeyError, OpaqueKey
@@ -19,6 +21,8 @@ SEEN_LIMIT = 20_000
 # Keys that this process parsed or was handed, by class and text. Keys never change and the same few thousand
 # come back with every request, so rows are read without parsing what the caller already holds.
 _seen: dict[type[OpaqueKey], dict[str, OpaqueKey]] = {}
+# The addresses of usage keys, by the text of those, for the same reason.
+_addresses: dict[str, BlockAddress] = {}
 
 
 class BlockAddress(NamedTuple):
@@ -41,6 +45,15 @@ def block_address(usage_key: Any, course_key: LearningContextKey | None = None) 
         raise UnusableKey(
             f"{usage_key!r:.100} is not a usage key; pass a UsageKey, for example from UsageKey.from_string()."
         )
+    text = _serialized(usage_key)
+    address = _addresses.get(text)
+    if address is None:
+        address = _new_address(usage_key, course_key)
+        _remember(_addresses, usage_key, text, address)
+    return address
+
+
+def _new_address(usage_key: UsageKey, course_key: LearningContextKey | None) -> BlockAddress:
     context_key = _block_key(usage_key).context_key
     if _lacks_run(context_key):
         if course_key is None:
@@ -57,7 +70,7 @@ def block_address(usage_key: Any, course_key: LearningContextKey | None = None) 
 def usage_key_in_course(text: str, course_text: str) -> Any:
     """Return the usage key stored as ``text``, with the run that a key of the old form does not say."""
     usage_key = key_from_text(text, UsageKey)
-    if _lacks_run(_block_key(usage_key).context_key):
+    if _is_old_form(usage_key) and _lacks_run(_block_key(usage_key).context_key):
         return usage_key.map_into_course(key_from_text(course_text, LearningContextKey))
     return usage_key
 
@@ -75,7 +88,7 @@ def key_from_text(text: str, key_class: type[OpaqueKey]) -> Any:
         except (InvalidKeyError, TypeError) as error:
             raise UnusableKey(f"{text!r:.100} is not a {key_class.__name__}; correct it.") from error
         checked_text(text, key_class.__name__)
-        _remember(seen, text, key)
+        _remember(seen, key, text, key)
     return key
 
 
@@ -90,7 +103,7 @@ def text_from_key(key: Any, key_class: type[OpaqueKey]) -> str:
     seen = _seen.setdefault(key_class, {})
     if text not in seen:
         checked_text(text, key_class.__name__)
-        _remember(seen, text, key)
+        _remember(seen, key, text, key)
     return text
 
 
@@ -138,13 +151,13 @@ def _serialized(key: OpaqueKey) -> str:
         raise UnusableKey(f"{key!r:.100} has no text form because a part of it is missing; complete it.") from error
 
 
-def _remember(seen: dict[str, OpaqueKey], text: str, key: OpaqueKey) -> None:
+def _remember(seen: dict[str, Any], key: OpaqueKey, text: str, value: Any) -> None:
     # The text of an old-form key leaves out the run, so it does not tell which key it was.
     if _is_old_form(key):
         return
     if len(seen) >= SEEN_LIMIT:
         seen.clear()
-    seen[text] = key
+    seen[text] = value
 
 
 def _block_key(usage_key: Any) -> Any:

@@ -9,25 +9,21 @@ from typing import Any, TypeAlias
 
 from django.db import DatabaseError, router
 from opaque_keys.edx.keys import LearningContextKey
-from xblock.fields import UserScope
 from xblock.runtime import KeyValueStore
 
 from kvstore import codec, scopes
-from kvstore.blocks import Block, chosen_children, descendants, owners
+from kvstore.blocks import Block, Owner, chosen_children, descendants, kinds
 from kvstore.client import known_learner_id
-from kvstore.exceptions import AnotherLearner, ReadOnlyState, SaveFailed
+from kvstore.exceptions import AnotherLearner, ReadOnlyState, SaveFailed, UnsupportedScope
 from kvstore.keys import checked_name
 from kvstore.models import StudentModule
 from kvstore.scopes import Place
-from kvstore.scopes.base import Fields, NoFields, Owner, ScopeCache
+from kvstore.scopes.base import Fields, NoFields, ScopeCache
 from kvstore.scopes.field_rows import PreferencesCache, UserInfoCache, UserStateSummaryCache
 from kvstore.scopes.user_state import UserStateCache
 from kvstore.transactions import in_transaction
 
 Key: TypeAlias = KeyValueStore.Key
-
-# The fields that many learners share come last: whoever else waits for their locks waits for the shortest time.
-WRITE_ORDER = (scopes.USER_STATE, scopes.PREFERENCES, scopes.USER_INFO, scopes.USER_STATE_SUMMARY)
 
 NO_FIELDS = NoFields()
 
@@ -54,9 +50,11 @@ class FieldDataCache:
         self.user = user
         self.course_id = course_id
         self.read_only = read_only
-        self._anonymous = known_learner_id(user) is None
+        self._learner_id = known_learner_id(user)
         self._aside_types = list(asides or ())
-        self._caches: dict[Place, ScopeCache[Any]] = {
+        # In the order in which they are written. The fields that many learners share come last: whoever else waits
+        # for their locks waits for the shortest time.
+        self._caches: dict[Place, ScopeCache[Any, Any]] = {
             scopes.USER_STATE: UserStateCache(user, course_id),
             scopes.PREFERENCES: PreferencesCache(user),
             scopes.USER_INFO: UserInfoCache(user),
@@ -103,18 +101,18 @@ class FieldDataCache:
 
     def add_blocks_to_cache(self, blocks: Iterable[Block]) -> None:
         """Load the fields of more blocks; what is loaded already is kept."""
-        if self._anonymous:
+        if self._learner_id is None:
             return
-        declared: dict[Place, list[Owner]] = defaultdict(list)
-        undeclared: dict[Place, list[Owner]] = defaultdict(list)
-        for block in blocks:
-            for where, owner, has_fields in owners(block, self._aside_types):
-                (declared if has_fields else undeclared)[where].append(owner)
+        by_kind = kinds(blocks, self._aside_types)
         for where, cache in self._caches.items():
-            cache.prefetch(declared[where])
+            declared: list[Owner] = []
+            undeclared: list[Owner] = []
+            for kind, usage_ids in by_kind.items():
+                (declared if where in kind.places else undeclared).extend(kind.owners(where, usage_ids))
+            cache.prefetch(declared)
             # Fields that belong to no block are no block's to miss.
             if where != scopes.USER_INFO:
-                cache.assume_missing(undeclared[where])
+                cache.assume_missing(undeclared)
 
     def get(self, key: Key) -> Any:
         """Return a copy of the field's value. Raises KeyError where it has none, CorruptState where unreadable."""
@@ -139,21 +137,21 @@ class FieldDataCache:
         Raises UnstorableValue, UnusableKey, CorruptState or ReadOnlyState before anything is written; SaveFailed,
         whose ``saved_field_names`` is empty, where the database refuses.
         """
-        by_place: dict[Place, dict[Key, Any]] = defaultdict(dict)
+        by_cache: dict[ScopeCache[Any, Any], dict[Key, Any]] = defaultdict(dict)
         for key, value in values.items():
-            where = self._checked_for_writing(key)
-            by_place[where][key] = codec.storable(value, f"field {key.field_name!r} of {key.block_scope_id}")
-        if values and not self._anonymous:
-            self._write([(self._caches[where], by_place[where]) for where in WRITE_ORDER if where in by_place])
+            cache = self._checked_for_writing(key)
+            by_cache[cache][key] = codec.storable(value, f"field {key.field_name!r} of {key.block_scope_id}")
+        if values and self._learner_id is not None:
+            self._write([(cache, by_cache[cache]) for cache in self._caches.values() if cache in by_cache])
 
     def delete(self, key: Key) -> None:
         """Delete the field's stored value. Raises KeyError where it has none."""
-        where = self._checked_for_writing(key)
+        cache = self._checked_for_writing(key)
         if not self.has(key):
             raise KeyError(key.field_name)
-        self._caches[where].delete(key)
+        cache.delete(key)
 
-    def _write(self, writes: list[tuple[ScopeCache[Any], dict[Key, Any]]]) -> None:
+    def _write(self, writes: list[tuple[ScopeCache[Any, Any], dict[Key, Any]]]) -> None:
         def write() -> list[Callable[[], None]]:
             return [cache.write(values) for cache, values in writes]
 
@@ -167,24 +165,26 @@ class FieldDataCache:
             remember_scope()
 
     def _fields(self, key: Key) -> Fields:
-        where = self._checked(key)
-        return NO_FIELDS if self._anonymous else self._caches[where].fields(key)
+        cache = self._cache(key)
+        return NO_FIELDS if self._learner_id is None else cache.fields(key)
 
-    def _checked(self, key: Key) -> Place:
-        where = scopes.checked_place(key.scope)
-        if where[0] == UserScope.ONE and key.user_id != self.user.pk:
+    def _cache(self, key: Key) -> ScopeCache[Any, Any]:
+        cache = self._caches.get(scopes.place(key.scope))
+        if cache is None:
+            raise UnsupportedScope(key.scope, list(scopes.SUPPORTED.values()))
+        if not cache.shared and key.user_id != self._learner_id:
             raise AnotherLearner(
-                f"Field {key.field_name!r} belongs to user {key.user_id!r}, but the state of user {self.user.pk!r} "
+                f"Field {key.field_name!r} belongs to user {key.user_id!r}, but the state of user {self._learner_id!r} "
                 "was loaded; make a FieldDataCache for that user."
             )
-        return where
+        return cache
 
-    def _checked_for_writing(self, key: Key) -> Place:
-        where = self._checked(key)
+    def _checked_for_writing(self, key: Key) -> ScopeCache[Any, Any]:
+        cache = self._cache(key)
         if self.read_only:
             raise ReadOnlyState(
                 f"Field {key.field_name!r} of {key.block_scope_id} cannot be written: it was loaded read-only."
             )
         checked_name(key.field_name, "field name")
-        self._caches[where].check(key)
-        return where
+        cache.address(key)
+        return cache

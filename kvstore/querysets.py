@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 
-from kvstore import versions
+from kvstore import rows, versions
 from kvstore.chunks import chunked
 from kvstore.conf import conf
 from kvstore.exceptions import UnrecordedWrite
@@ -58,25 +58,32 @@ class StudentModuleQuerySet(models.QuerySet["StudentModule"]):
             )
         if batch_size is not None and batch_size <= 0:
             raise ValueError("Batch size must be a positive integer.")
-        rows = list(objs)
+        instances = list(objs)
         now = versions.now()
-        for row in rows:
-            versions.check_new(row)
-            versions.begin(row, now)
-        with_ids, without_ids = _parted(rows)
+        for instance in instances:
+            versions.check_new(instance)
+            versions.begin(instance, now)
+        with_ids, without_ids = _parted(instances)
         with transaction.atomic(using=self.db):
             for alike in (with_ids, without_ids):
                 for chunk in chunked(alike, batch_size or conf.KVSTORE_CHUNK_SIZE):
-                    versions.insert(chunk, self.db)
-                    versions.announce([versions.version_of(row, CREATED) for row in chunk], self.db)
-        return rows
+                    self._create(chunk)
+        return instances
+
+    def _create(self, instances: list[StudentModule]) -> None:
+        new = [rows.row_of(instance) for instance in instances]
+        rows.insert(self.model, new, self.db)
+        for instance, row in zip(instances, new, strict=True):
+            instance.pk = row.id
+            instance._state.adding, instance._state.db = False, self.db
+        versions.announce([versions.version_of(row, CREATED) for row in new], self.db)
 
 
-def _parted(rows: Iterable[StudentModule]) -> tuple[list[StudentModule], list[StudentModule]]:
+def _parted(instances: Iterable[StudentModule]) -> tuple[list[StudentModule], list[StudentModule]]:
     parts: tuple[list[StudentModule], list[StudentModule]] = ([], [])
-    for row in rows:
-        key: int | None = row.pk
-        parts[key is None].append(row)
+    for instance in instances:
+        key: int | None = instance.pk
+        parts[key is None].append(instance)
     return parts
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db import models, router
+from django.db.models.lookups import In
 
 from kvstore import codec
 from kvstore.chunks import chunked
@@ -59,9 +60,9 @@ def stored_states(learner: Mapping[str, Any], addresses: Sequence[BlockAddress])
     found = {}
     for chunk in chunked(addresses, conf.KVSTORE_CHUNK_SIZE):
         chosen = rows.filter(
+            In(stored_text("module_state_key"), [address.usage_key for address in chunk]),
+            In(stored_text("course_id"), {address.course_id for address in chunk}),
             **learner,
-            module_state_key__in=[address.usage_key for address in chunk],
-            course_id__in={address.course_id for address in chunk},
         )
         for values in chosen.values_list(*STORED_COLUMNS):
             stored = StoredState(*values)
@@ -100,11 +101,11 @@ class CorruptRows:
     def parsed(self, row_id: int, state: str | None) -> dict[str, Any] | None:
         """Return the fields in a row's state; or log, remember the row and return None."""
         try:
-            return parsed(self._table, row_id, state)
-        except CorruptState as error:
-            logger.error("%s", error)
+            return codec.loads_state(state)
+        except ValueError as error:
+            logger.error("%s", CorruptState(self._table, [row_id], 1, str(error)))
             self._count += 1
-            self._reason = self._reason or str(error.__cause__)
+            self._reason = self._reason or str(error)
             if len(self._ids) < NAMED_IDS:
                 self._ids.append(row_id)
             return None

@@ -9,6 +9,7 @@ from django.db import DatabaseError, router
 
 from kvstore import codec, versions
 from kvstore.exceptions import CorruptState, UnrecordedWrite
+from kvstore.rows import row_of
 from kvstore.signals import CHANGED, CREATED
 from kvstore.transactions import in_transaction
 from kvstore.versions import Values
@@ -61,7 +62,7 @@ def _insert(row: StudentModule, using: str, force_insert: Any) -> None:
         versions.begin(row, versions.now())
         # Without force_insert Django first updates a row that has this id, past the lock and the merge.
         row.write(force_insert=force_insert or True, using=using)
-        versions.announce([versions.version_of(row, CREATED)], using)
+        versions.announce([versions.version_of(row_of(row), CREATED)], using)
 
     try:
         in_transaction(insert, using=using)
@@ -130,7 +131,8 @@ def _merged(row: StudentModule, stored: StudentModule, mine: dict[str, Any]) -> 
         if name in mine:
             values = values._replace(**{name: mine[name]})
     if "state" in mine:
-        values = values._replace(state=_merged_state(row.loaded.get("state"), mine["state"], stored))
+        merged = _merged_state(row.loaded.get("state"), mine["state"], stored)
+        values = values if codec.same_state(merged, stored.state) else values._replace(state=merged)
     return values
 
 

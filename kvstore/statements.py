@@ -1,77 +1,155 @@
-"""One INSERT for any number of rows, with or without an update where they conflict.
+"""The statements of the write path, as SQL: a query set takes longer to compile them than a database to run them.
 
-``bulk_create`` would split it where it takes SQLite's limit of parameters for lower than it is, and open a
-transaction around a single statement.
+Names are the model's, quoted; values are bound; where databases differ, Django's backend says how. A row is a tuple in
+the order of the columns, its keys as text.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache, partial
+from itertools import chain
+from typing import Any
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 from django.db.models.constants import OnConflict
-from django.db.models.sql import InsertQuery
+
+Rows = Sequence[tuple[Any, ...]]
 
 
-def insert(rows: Sequence[Model], using: str) -> None:
-    """Insert rows in one statement and give them their ids, where the database tells them.
+def select_for_update(
+    model: type[Model], columns: tuple[str, ...], filters: Mapping[str, Collection[Any]], using: str
+) -> Rows:
+    """Return, and lock in the order of their ids, the rows whose columns have one of the values of each filter."""
+    connection = connections[using]
+    lock = f" {connection.ops.for_update_sql()}" if connection.features.has_select_for_update else ""
+    conditions = [f"{_names(using, (name,))} IN ({_places(values)})" for name, values in filters.items()]
+    statement = f"{_selection(using, model, columns)} WHERE {' AND '.join(conditions)} ORDER BY id{lock}"
+    with connection.cursor() as cursor:
+        cursor.execute(statement, _parameters(connection, filters.values()))
+        rows: Rows = cursor.fetchall()
+    converters = _converters(connection, model, columns)
+    return [_converted(row, converters) for row in rows] if converters else rows
 
-    Either all or none of them have ids already.
-    """
-    _execute(InsertQuery(type(rows[0])), rows, using)
+
+def update(model: type[Model], row_id: int, values: Mapping[str, Any], using: str) -> None:
+    """Set columns of one row."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute(_update(using, model, tuple(values)), _parameters(connection, [values.values(), [row_id]]))
+
+
+def insert(model: type[Model], columns: tuple[str, ...], rows: Rows, using: str, *, conflict: str = "") -> list[int]:
+    """Insert rows and return their ids, in order; none where they are given or the database does not tell them."""
+    connection = connections[using]
+    told = connection.features.can_return_rows_from_bulk_insert and "id" not in columns
+    with connection.cursor() as cursor:
+        statement = _insertion(using, model, columns, rows) + conflict + (" RETURNING id" if told else "")
+        cursor.execute(statement, _parameters(connection, rows))
+        return [row_id for (row_id,) in cursor.fetchall()] if told else []
 
 
 def upsert(
-    rows: Sequence[Model], using: str, *, unique_fields: Collection[str], update_fields: Collection[str]
-) -> None:
-    """Insert rows in one statement; where one is there already, update these columns of it."""
-    meta = rows[0]._meta
-    by_target = connections[using].features.supports_update_conflicts_with_target
-    query = InsertQuery(
-        type(rows[0]),
-        on_conflict=OnConflict.UPDATE,
-        update_fields=[meta.get_field(name) for name in update_fields],
-        # MySQL looks at every unique constraint, and takes none by name.
-        unique_fields=[meta.get_field(name) for name in unique_fields] if by_target else [],
-    )
-    _execute(query, rows, using)
+    model: type[Model],
+    columns: tuple[str, ...],
+    rows: Rows,
+    using: str,
+    *,
+    unique_columns: tuple[str, ...],
+    update_columns: tuple[str, ...],
+) -> list[int]:
+    """Insert rows; where one is there already, update these columns of it. Return their ids as :func:`insert` does."""
+    return insert(model, columns, rows, using, conflict=_on_conflict(using, unique_columns, update_columns))
 
 
 def upsert_unless_later(
-    rows: Sequence[Model], using: str, *, unique_fields: Collection[str], update_fields: Collection[str], moment: str
+    model: type[Model],
+    columns: tuple[str, ...],
+    rows: Rows,
+    using: str,
+    *,
+    unique_columns: tuple[str, ...],
+    update_columns: tuple[str, ...],
+    moment: str,
 ) -> int:
-    """Insert rows in one statement; where one is there already, update it unless its ``moment`` is later.
+    """Insert rows; where one is there already, update it unless its ``moment`` is later.
 
     Return how many of them the table now says what ``rows`` say. MySQL has no condition there, so it updates all.
     """
     connection = connections[using]
-    if not connection.features.supports_update_conflicts_with_target:
-        upsert(rows, using, unique_fields=unique_fields, update_fields=update_fields)
-        return len(rows)
-    meta = rows[0]._meta
-    query = InsertQuery(
-        type(rows[0]),
-        on_conflict=OnConflict.UPDATE,
-        update_fields=[meta.get_field(name) for name in update_fields],
-        unique_fields=[meta.get_field(name) for name in unique_fields],
-    )
-    query.insert_values([field for field in meta.concrete_fields if not field.primary_key], list(rows))
-    ((statement, parameters),) = query.get_compiler(using=using).as_sql()
-    table, column = map(connection.ops.quote_name, (meta.db_table, moment))
+    statement = _insertion(using, model, columns, rows) + _on_conflict(using, unique_columns, update_columns)
+    conditional = connection.features.supports_update_conflicts_with_target
+    if conditional:
+        statement += f" WHERE {_table(using, model)}.{moment} <= EXCLUDED.{moment}"
     with connection.cursor() as cursor:
-        cursor.execute(f"{statement} WHERE {table}.{column} <= EXCLUDED.{column}", parameters)
+        cursor.execute(statement, _parameters(connection, rows))
         count: int = cursor.rowcount
-    return count
+    return count if conditional else len(rows)
 
 
-def _execute(query: InsertQuery, rows: Sequence[Model], using: str) -> None:
-    meta = rows[0]._meta
-    key = meta.pk
-    fields = [field for field in meta.concrete_fields if field is not key or rows[0].pk is not None]
-    query.insert_values(fields, list(rows))
-    told = connections[using].features.can_return_rows_from_bulk_insert and key not in fields
-    returned = query.get_compiler(using=using).execute_sql([key] if told else None)
-    for row, columns in zip(rows, returned, strict=False):
-        row.pk = columns[0]
-    for row in rows:
-        row._state.adding = False
-        row._state.db = using
+# The names of a model and the ways of an alias stay the same while a process runs, so these are put together once.
+
+
+@cache
+def _selection(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
+    return f"SELECT {_names(using, columns)} FROM {_table(using, model)}"  # noqa: S608  names, quoted
+
+
+@cache
+def _update(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
+    assignments = ", ".join(f"{_names(using, (name,))} = %s" for name in columns)
+    return f"UPDATE {_table(using, model)} SET {assignments} WHERE id = %s"  # noqa: S608  names, quoted
+
+
+@cache
+def _insert_into(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {_table(using, model)} ({_names(using, columns)}) VALUES "  # noqa: S608  names, quoted
+
+
+@cache
+def _on_conflict(using: str, unique_columns: tuple[str, ...], update_columns: tuple[str, ...]) -> str:
+    # MySQL looks at every unique constraint, and takes none by name.
+    operations = connections[using].ops
+    return f" {operations.on_conflict_suffix_sql([], OnConflict.UPDATE, update_columns, unique_columns)}"
+
+
+@cache
+def _names(using: str, columns: tuple[str, ...]) -> str:
+    return ", ".join(map(connections[using].ops.quote_name, columns))
+
+
+def _table(using: str, model: type[Model]) -> str:
+    return _names(using, (model._meta.db_table,))
+
+
+def _insertion(using: str, model: type[Model], columns: tuple[str, ...], rows: Rows) -> str:
+    return _insert_into(using, model, columns) + ", ".join([f"({_places(columns)})"] * len(rows))
+
+
+def _places(values: Collection[Any]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def _parameters(connection: BaseDatabaseWrapper, rows: Iterable[Iterable[Any]]) -> list[Any]:
+    adapt = connection.ops.adapt_datetimefield_value
+    return [adapt(value) if isinstance(value, datetime) else value for value in chain.from_iterable(rows)]
+
+
+def _converters(
+    connection: BaseDatabaseWrapper, model: type[Model], columns: tuple[str, ...]
+) -> list[tuple[int, Callable[[Any], Any]]]:
+    """Return what the backend makes of those columns, by their place, that its driver does not read itself: times."""
+    found: list[tuple[int, Callable[[Any], Any]]] = []
+    for place, name in enumerate(columns):
+        column = model._meta.get_field(name).cached_col  # type: ignore[union-attr]
+        for convert in connection.ops.get_db_converters(column):
+            found.append((place, partial(convert, expression=column, connection=connection)))
+    return found
+
+
+def _converted(row: tuple[Any, ...], converters: Iterable[tuple[int, Callable[[Any], Any]]]) -> tuple[Any, ...]:
+    values = list(row)
+    for place, convert in converters:
+        values[place] = convert(values[place])
+    return tuple(values)

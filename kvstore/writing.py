@@ -6,32 +6,47 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, router
 
-from kvstore import codec, versions
+from kvstore import codec, rows, versions
 from kvstore.chunks import chunked
 from kvstore.conf import conf
 from kvstore.exceptions import StateMoved, UnknownLearner
 from kvstore.keys import BlockAddress
 from kvstore.models import StudentModule
+from kvstore.reading import TABLE, parsed
+from kvstore.rows import Row
+from kvstore.signals import CHANGED, CREATED
 from kvstore.transactions import in_transaction
 from kvstore.versions import Values
 
-Change = Callable[[StudentModule], Values]
-"""Computes what a row shall say next from the locked row; it must not write."""
+Change = Callable[[Row], Values]
+"""Computes what a row shall say next from the locked row; its own values where nothing changes. It must not write."""
+
+EMPTIED = codec.dumps({})
 
 
 def overlay(fields: Mapping[str, Any]) -> Change:
     """Return the change that sets these fields, all storable, and leaves a block's other fields alone."""
-    return lambda row: row.values._replace(state=codec.dumps({**versions.fields_of(row), **fields}))
+
+    def set_fields(row: Row) -> Values:
+        stored = parsed(TABLE, row.id, row.state)
+        if row.state is not None and all(_holds(stored, name, value) for name, value in fields.items()):
+            return row.values
+        return row.values._replace(state=codec.dumps({**stored, **fields}))
+
+    return set_fields
 
 
 def removal(names: frozenset[str] | None) -> Change:
     """Return the change that removes these fields, or with None every field. A state that never was stays so."""
 
-    def remove(row: StudentModule) -> Values:
-        if row.state is None:
-            return row.values
-        kept = {} if names is None else {n: v for n, v in versions.fields_of(row).items() if n not in names}
-        return row.values._replace(state=codec.dumps(kept))
+    def remove(row: Row) -> Values:
+        if names is None:
+            # What cannot be read can still be emptied.
+            emptied = row.state is None or codec.same_state(row.state, EMPTIED)
+            return row.values if emptied else row.values._replace(state=EMPTIED)
+        stored = parsed(TABLE, row.id, row.state)
+        kept = {name: value for name, value in stored.items() if name not in names}
+        return row.values if len(kept) == len(stored) else row.values._replace(state=codec.dumps(kept))
 
     return remove
 
@@ -44,7 +59,7 @@ def scoring(grade: float | None, max_grade: float | None) -> Change:
 def provided(expected_version: int, change: Change) -> Change:
     """Return ``change``, to be made only to a row that is at this version still (0: to one that is not there)."""
 
-    def change_unless_moved(row: StudentModule) -> Values:
+    def change_unless_moved(row: Row) -> Values:
         if row.version != expected_version:
             raise StateMoved(expected_version, row.version)
         return change(row)
@@ -54,7 +69,7 @@ def provided(expected_version: int, change: Change) -> Change:
 
 def write_states(
     student_id: int, changes: Mapping[BlockAddress, Change], *, create: bool, action: str | None = None
-) -> dict[BlockAddress, StudentModule]:
+) -> dict[BlockAddress, Row]:
     """Make every change to a learner's blocks, or none of them, and return the rows as they are then stored.
 
     The rows are locked in the order of their ids, in chunks, before the first is written: SELECT FOR UPDATE and
@@ -84,38 +99,37 @@ def write_states(
 
 def _write(
     student_id: int, changes: Mapping[BlockAddress, Change], using: str, *, create: bool, action: str | None
-) -> dict[BlockAddress, StudentModule]:
+) -> dict[BlockAddress, Row]:
     size = conf.KVSTORE_CHUNK_SIZE
-    locked: dict[tuple[str, str], StudentModule] = {}
+    locked: dict[tuple[str, str], Row] = {}
     for addresses in chunked(list(changes), size):
-        locked.update(_lock(student_id, addresses, using))
+        locked |= rows.lock(StudentModule, student_id, addresses, using)
     now = versions.now()
-    rows = {}
+    found = {}
     written = []
     for address, change in changes.items():
-        row = locked.get(address[:2]) or (_new_row(student_id, address) if create else None)
+        row = locked.get(address[:2]) or (Row(student_id, *address) if create else None)
         if row is not None:
-            rows[address] = row
+            found[address] = row
             if versions.advance(row, change(row), now):
                 written.append(row)
     for chunk in chunked(written, size):
-        versions.write_rows(chunk, using, action=action)
-    return rows
+        _write_chunk(chunk, using, action)
+    return found
 
 
-def _lock(student_id: int, addresses: list[BlockAddress], using: str) -> dict[tuple[str, str], StudentModule]:
-    rows = versions.plain_rows(StudentModule, using).filter(
-        student_id=student_id,
-        module_state_key__in=[address.usage_key for address in addresses],
-        course_id__in={address.course_id for address in addresses},
-    )
-    return {row.address: row for row in rows.order_by("pk").select_for_update()}
+def _write_chunk(chunk: list[Row], using: str, action: str | None) -> None:
+    new = [row for row in chunk if row.id is None]
+    known = [row for row in chunk if row.id is not None]
+    if new:
+        rows.insert(StudentModule, new, using)
+    if known:
+        rows.update(StudentModule, known, using)
+    created = [versions.version_of(row, action or CREATED) for row in new]
+    changed = [versions.version_of(row, action or CHANGED) for row in known]
+    versions.announce(created + changed, using)
 
 
-def _new_row(student_id: int, address: BlockAddress) -> StudentModule:
-    return StudentModule(
-        student_id=student_id,
-        course_id=address.course_id,
-        module_state_key=address.usage_key,
-        module_type=address.block_type,
-    )
+def _holds(stored: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Return whether a field has this very value; 1 equals true in Python and not in a learner's answer."""
+    return name in stored and stored[name] == value and codec.dumps(stored[name]) == codec.dumps(value)

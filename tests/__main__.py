@@ -4,7 +4,7 @@
 
 TEST_POSTGRES_URL and TEST_MARIADB_URL say where the servers are and as whom to connect; the names of the databases
 are added. TEST_POSTGRES_HISTORY_URL and TEST_MARIADB_HISTORY_URL may name a second server for the history. With
---require-all a server that does not answer is a failure.
+--require-all a server that does not answer, or a browser that is not there, is a failure.
 """
 
 import json
@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.browser import chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE, HISTORY = "student_modules", "student_module_history"
@@ -42,6 +44,9 @@ def main(arguments: list[str]) -> int:
         counts = run_suite(urls, arguments)
         total.update(counts)
         lines.append(f"{name}: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    if problem := chromium.missing():
+        lines.append(f"Browser: NOT TESTED, {problem}")
+        total["failed"] += require_all
     coverage("combine", "--quiet")
     covered = coverage("report") == 0 if not arguments else True
     total["failed"] += not covered
@@ -86,7 +91,9 @@ def run_suite(urls: Mapping[str, str], arguments: list[str]) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "counts.json"
         variables = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "TEST_COUNTS": str(report), **urls}
-        command = ["-m", "coverage", "run", "manage.py", "test", "--noinput", "--shuffle", *arguments]
+        # Behind the labels: what follows it is taken for its seed. One of the arguments' own wins.
+        shuffle = [] if any(argument.startswith("--shuffle") for argument in arguments) else ["--shuffle"]
+        command = ["-m", "coverage", "run", "manage.py", "test", "--noinput", *arguments, *shuffle]
         code = subprocess.run([sys.executable, *WARNINGS, *command], cwd=ROOT, env=variables, check=False).returncode
         counts: Counter[str] = Counter(json.loads(report.read_text(encoding="utf-8"))) if report.exists() else Counter()
     if code and not counts["failed"]:

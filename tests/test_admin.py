@@ -116,7 +116,7 @@ class AdminPages(TestCase):
     def test_the_history_button_leads_to_the_versions_of_the_row(self):
         url = reverse("admin:xblock_kvstore_studentmodule_history", args=[self.row.pk])
         response = self.client.get(url, follow=True)
-        self.assertEqual([entry.version for entry in response.context["cl"].result_list], [2, 1])
+        self.assertEqual([step.entry.version for step in response.context["steps"]], [2, 1])
 
     def test_nobody_may_add_change_or_delete(self):
         for row in (self.row, StudentModuleHistory.objects.first()):

@@ -18,7 +18,7 @@ import history.checks
 import kvstore.checks
 from history.models import PendingHistory
 from kvstore.testing import assert_queries
-from tests.history.outages import history_outage
+from tests.history.outages import history_outage, table_away
 from tests.projects import Project
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -174,15 +174,16 @@ class Deployment(TransactionTestCase):
         self.assertIn("table xblock_history_studentmodulehistory is not there", found.msg)
         self.assertIn("--fake xblock_history zero", found.hint)
 
-    def test_a_table_of_waiting_entries_that_is_not_there(self):
-        table = PendingHistory._meta.db_table
-        with connections["default"].schema_editor() as editor:
-            editor.alter_db_table(PendingHistory, table, f"{table}_away")
-        try:
+    def test_a_table_that_is_not_there_in_the_one_database(self):
+        with override_settings(HISTORY_DATABASE_ALIAS="default"):
             (found,) = self.check("default")
-        finally:
-            with connections["default"].schema_editor() as editor:
-                editor.alter_db_table(PendingHistory, f"{table}_away", table)
+        self.assertEqual(found.id, "history.E004")
+        self.assertIn("'default' is not migrated: table xblock_history_studentmodulehistory is not there", found.msg)
+        self.assertNotIn("--fake", found.hint)
+
+    def test_a_table_of_waiting_entries_that_is_not_there(self):
+        with table_away(PendingHistory, "default"):
+            (found,) = self.check("default")
         self.assertEqual((found.id, found.level), ("history.E008", ERROR))
         self.assertIn("migrate --database default", found.hint)
 

@@ -1,38 +1,49 @@
 """The history in Django's admin, read across two databases: entries from one, names and versions from the other."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_safe
 
-from history.admin.names import name_of, usernames
+from history.admin.block_pages import BlockPages
+from history.admin.changelists import EXPORT_URL, CommittedChangeList, EntryChangeList
+from history.admin.filters import ActionFilter, CreatedFilter, RecordedTypeFilter
+from history.admin.links import timeline_url
+from history.admin.list_export import ExportedChangeList, export_list, is_export
+from history.admin.outage import or_unavailable
 from history.committed import committed
-from history.models import StudentModuleHistory
-from kvstore.admin import ReadOnlyAdmin
+from history.reading import in_time
+from kvstore.admin.filters import CourseFilter, GradeFilter
+from kvstore.admin.names import name_of, usernames
+from kvstore.admin.read_only import ReadOnlyAdmin
+from kvstore.admin.walks import Walk
+
+# One learner's versions of a block share their place in the index, and are told apart by id. That is theirs alone in
+# the part of the table that the row's entries are in; a learner who has two rows of a block has them in turn.
+BY_LEARNER = Walk(("module_state_key",), ("-student_id",), tie=("-id",), pin=False)
+
+NEWEST_FIRST = ("-created", "-student_module_id")
+# Versions of one row and one instant, if ever there are two.
+WITHIN = "version"
 
 
-class CommittedChangeList(ChangeList):
-    """A page of entries without those that were rolled back, with the names of the users on it."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        entries: list[Any] = committed(list(self.result_list))
-        named = usernames({user_id for entry in entries for user_id in (entry.student_id, entry.actor_id) if user_id})
-        for entry in entries:
-            entry.usernames = named
-        self.result_list = entries
-
-
-class StudentModuleHistoryAdmin(ReadOnlyAdmin):
-    """Every version that a learner's block had, newest first."""
+class EntryAdmin(ReadOnlyAdmin):
+    """Versions that learners' blocks had."""
 
     list_display = (
-        *("id", "learner", "course_id", "module_type", "block", "version", "action", "score"),
-        *("created", "actor", "reason"),
+        *("when", "learner", "course", "module_type", "block", "version", "action", "score"),
+        *("actor", "reason", "request_id", "timeline"),
     )
-    ordering = ("-id",)
+    list_filter = (CourseFilter, RecordedTypeFilter, ActionFilter, GradeFilter, CreatedFilter)
     search_id_column = "student_module_id"
     fields = (
         *("student_module_id", "version", "action", "created", "learner", "course_id", "module_type"),
@@ -40,28 +51,77 @@ class StudentModuleHistoryAdmin(ReadOnlyAdmin):
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return CommittedChangeList
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[StudentModuleHistory]:
-        queryset: QuerySet[StudentModuleHistory] = super().get_queryset(request)
-        match = request.resolver_match
-        return queryset if match and "object_id" in match.kwargs else queryset.defer("state")
+        return EntryChangeList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         entry = super().get_object(request, object_id, from_field)
+        if entry is not None:
+            entry.usernames = usernames({entry.student_id, entry.actor_id} - {None})
+        return entry
+
+    @admin.display(description=gettext_lazy("when"))
+    def when(self, entry: Any) -> str:
+        moment = timezone.localtime(entry.created) if timezone.is_aware(entry.created) else entry.created
+        return date_format(moment, "Y-m-d H:i:s")
+
+    @admin.display(description=gettext_lazy("changed by"), empty_value="-")
+    def actor(self, entry: Any) -> str | None:
+        return None if entry.actor_id is None else name_of(entry.actor_id, entry.usernames)
+
+    @admin.display(description=gettext_lazy("timeline"))
+    def timeline(self, entry: Any) -> str:
+        address = timeline_url(self.admin_site, entry.student_module_id)
+        label = _("Timeline of %(block)s for %(learner)s") % {
+            "block": self.block(entry),
+            "learner": self.learner(entry),
+        }
+        return format_html('<a href="{}" aria-label="{}">{}</a>', address, label, _("Timeline"))
+
+
+class StudentModuleHistoryAdmin(BlockPages, EntryAdmin):
+    """Every version in the history database that was committed."""
+
+    walks = (
+        Walk(("student_module_id",), ("-version",)),
+        # Few enough to be sorted: one learner's versions of one block.
+        Walk(("module_state_key", "student_id"), NEWEST_FIRST, within=WITHIN, pin=False),
+        Walk(("student_id",), NEWEST_FIRST, within=WITHIN),
+        BY_LEARNER,
+        Walk(("course_id",), NEWEST_FIRST, within=WITHIN),
+        Walk((), NEWEST_FIRST, within=WITHIN),
+    )
+
+    @or_unavailable
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        return response
+
+    @or_unavailable
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        return response
+
+    def get_urls(self) -> list[Any]:
+        view = require_safe(partial(or_unavailable(export_list), self))
+        return [path("export/", self.admin_site.admin_view(view), name=EXPORT_URL), *super().get_urls()]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ExportedChangeList if is_export(request) else CommittedChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        # The entry alone is read in the history's time; names are another database's.
+        entry = in_time(lambda: ReadOnlyAdmin.get_object(self, request, object_id, from_field))
         if entry is None or not committed([entry]):
             return None
         entry.usernames = usernames({entry.student_id, entry.actor_id} - {None})
         return entry
 
-    @admin.display(description="learner")
-    def learner(self, entry: Any) -> str:
-        return name_of(entry.student_id, entry.usernames)
 
-    @admin.display(description="changed by", empty_value="-")
-    def actor(self, entry: Any) -> str | None:
-        return None if entry.actor_id is None else name_of(entry.actor_id, entry.usernames)
-
-
-class PendingHistoryAdmin(StudentModuleHistoryAdmin):
+class PendingHistoryAdmin(EntryAdmin):
     """Versions that wait for the history database; each is one, as it was written with its state."""
+
+    walks = (
+        Walk(("student_module_id",), ("-version",)),
+        BY_LEARNER,
+        Walk((), ("-id",)),
+    )

@@ -8,3 +8,10 @@ def positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return int(text)
+
+
+def not_negative(text: str) -> int:
+    """Read a whole number, zero or above."""
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not a whole number, zero or above")
+    return int(text)

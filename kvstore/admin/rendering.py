@@ -1,23 +1,65 @@
-"""Stored text as it is shown to staff: hostile, so escaped, and as much of it as a page takes."""
+"""Stored text as it is shown to staff: hostile, so made visible, and as much of it as a page takes."""
 
 import json
+from typing import Any, NamedTuple
 
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from kvstore import codec
+from kvstore.visible import visible
 
 SHOWN_CHARACTERS = 64_000
 
 
-def as_html(text: str | None) -> str:
-    """Return stored state as HTML: indented where it is JSON, as it is where not, and no more than a page takes."""
-    if text is None:
-        return "never seen"
+class Shown(NamedTuple):
+    """Stored text as a page shows it; not yet escaped for HTML."""
+
+    text: str
+    is_cut: bool
+    """whether there is more"""
+    error: str = ""
+    """why it is shown as it is stored, and not as JSON"""
+
+
+def pretty(text: str) -> Shown:
+    """Return stored text indented where it is JSON, and as it is stored where not."""
     try:
-        shown = json.dumps(codec.loads(text), indent=2, ensure_ascii=False)
-        shown.encode()
-    except ValueError:
-        # Not JSON, or a lone surrogate that no page can carry: show what is stored.
-        shown = text.encode("utf-8", "backslashreplace").decode()
-    cut = f"\n... {len(shown)} characters in all" if len(shown) > SHOWN_CHARACTERS else ""
-    return format_html("<pre>{}{}</pre>", shown[:SHOWN_CHARACTERS], cut)
+        shown, is_cut = _indented(codec.loads(text))
+        return Shown(shown, is_cut)
+    except ValueError as error:
+        return raw(text)._replace(error=str(error))
+
+
+def raw(text: str) -> Shown:
+    """Return stored text as it is stored."""
+    return Shown(_lines(text[:SHOWN_CHARACTERS]), len(text) > SHOWN_CHARACTERS)
+
+
+def as_html(text: str | None) -> SafeString:
+    """Return stored state as HTML: indented where it is JSON, and no more than a page takes."""
+    if text is None:
+        return format_html("<em>{}</em>", _("never seen"))
+    shown = pretty(text)
+    more = _("… cut here; {count} characters are stored").format(count=len(text)) if shown.is_cut else ""
+    return format_html('<pre tabindex="0">{}\n{}</pre>', shown.text, more)
+
+
+def _indented(value: Any) -> tuple[str, bool]:
+    # Piece by piece: indenting what is deep and wide can make a thousand times of it.
+    pieces, length = [], 0
+    encoder = json.JSONEncoder(indent=2, ensure_ascii=False)
+    try:
+        for piece in encoder.iterencode(value):
+            pieces.append(piece)
+            length += len(piece)
+            if length > SHOWN_CHARACTERS:
+                break
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply to indent") from error
+    return _lines("".join(pieces)[:SHOWN_CHARACTERS]), length > SHOWN_CHARACTERS
+
+
+def _lines(text: str) -> str:
+    return "\n".join(visible(line) for line in text.split("\n"))

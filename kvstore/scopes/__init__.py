@@ -8,8 +8,6 @@ from typing import Any
 
 from xblock.fields import BlockScope, Scope, UserScope
 
-from kvstore.exceptions import UnsupportedScope
-
 USER_STATE = (UserScope.ONE, BlockScope.USAGE)
 PREFERENCES = (UserScope.ONE, BlockScope.TYPE)
 USER_INFO = (UserScope.ONE, BlockScope.ALL)
@@ -25,16 +23,7 @@ SUPPORTED = {
 Place = tuple[UserScope, BlockScope]
 
 
-def place(scope: Any) -> Place | None:
-    """Return whose and of what the scope is, if this store keeps it; None otherwise."""
+def place(scope: Any) -> Place:
+    """Return whose and of what the scope is; this store keeps it if that is among SUPPORTED."""
     # Scope.children and Scope.parent are sentinels that have neither.
-    found = (getattr(scope, "user", None), getattr(scope, "block", None))
-    return found if found in SUPPORTED else None
-
-
-def checked_place(scope: Any) -> Place:
-    """Return whose and of what the scope is. Raises UnsupportedScope."""
-    found = place(scope)
-    if found is None:
-        raise UnsupportedScope(scope, list(SUPPORTED.values()))
-    return found
+    return getattr(scope, "user", None), getattr(scope, "block", None)

@@ -1,27 +1,28 @@
 """What the caches of all scopes have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from opaque_keys.edx.asides import AsideUsageKey
 from xblock.runtime import KeyValueStore
 
 from kvstore.exceptions import UnusableKey
-from kvstore.keys import BLOCK_FAMILY, unversioned
+from kvstore.keys import BLOCK_FAMILY
 
 
-class Owner(NamedTuple):
-    """What fields belong to, as XBlock's key says it: a usage key, a block type or nothing, and the family."""
+class Owned(Protocol):
+    """Says what fields belong to, as XBlock's key does."""
 
-    block_scope_id: Any
-    block_family: str
+    @property
+    def block_scope_id(self) -> Any:
+        """A usage key, a block type or nothing."""
 
-    @classmethod
-    def of(cls, key: KeyValueStore.Key) -> "Owner":
-        """Return the owner of the field that ``key`` names."""
-        return cls(unversioned(key.block_scope_id), key.block_family)
+    @property
+    def block_family(self) -> str:
+        """Whether they are a block's or an aside's."""
 
 
 class Fields(Protocol):
@@ -49,39 +50,87 @@ class NoFields:
         return None
 
 
+AddressT = TypeVar("AddressT", bound=Hashable)
 FieldsT = TypeVar("FieldsT", bound=Fields)
 
 
-class ScopeCache(ABC, Generic[FieldsT]):
-    """The fields of one scope that one request has loaded; every change goes to the database first."""
+class ScopeCache(ABC, Generic[AddressT, FieldsT]):
+    """The fields of one scope that one request has loaded; every change goes to the database first.
+
+    Whatever has fields is known here by the address of those: text, which is told apart sooner than keys are.
+    """
+
+    shared: ClassVar[bool] = False
+    """whether the fields are not one learner's but everybody's"""
 
     def __init__(self) -> None:
-        self._loaded: dict[Owner, FieldsT] = {}
-        self._assumed: set[Owner] = set()
+        self._loaded: dict[AddressT, FieldsT] = {}
+        self._assumed: set[AddressT] = set()
+        self._undeclared: list[Owned] = []
+        self._last: tuple[Any, str, FieldsT] | None = None
 
-    def prefetch(self, owners: Iterable[Owner]) -> None:
-        """Load all fields of these owners that are not loaded yet, one query for each chunk."""
-        missing = [owner for owner in dict.fromkeys(owners) if owner not in self._loaded or owner in self._assumed]
-        if missing:
-            self._assumed.difference_update(missing)
-            self._loaded |= self._load(missing)
+    def prefetch(self, owners: Iterable[Owned]) -> None:
+        """Load all fields of these owners that are not loaded yet, one query for each chunk.
 
-    def assume_missing(self, owners: Iterable[Owner]) -> None:
+        Raises UnusableKey for one that can have none.
+        """
+        self._prefetch(map(self.address, owners))
+
+    def assume_missing(self, owners: Iterable[Owned]) -> None:
         """Take these owners, which declare no fields here, to have none, until somebody who does asks for them."""
-        for owner in owners:
-            if owner not in self._loaded:
-                self._assumed.add(owner)
-                self._loaded[owner] = self._empty(owner)
+        self._undeclared.extend(owners)
 
     def fields(self, key: KeyValueStore.Key) -> FieldsT:
         """Return the fields of the key's owner, loaded now if they are not yet: unread is not missing."""
-        owner = Owner.of(key)
-        fields = self._loaded.get(owner)
+        # A block reads its fields one after the other, so most of the time they are those of the key before.
+        last = self._last
+        if last is not None and key.block_scope_id is last[0] and key.block_family == last[1]:
+            return last[2]
+        address = self.address(key)
+        fields = self.known(address)
         if fields is None:
-            self.check(key)
-            self.prefetch([owner])
-            fields = self._loaded[owner]
+            self._prefetch([address])
+            fields = self._loaded[address]
+        self._last = (key.block_scope_id, key.block_family, fields)
         return fields
+
+    def known(self, address: AddressT) -> FieldsT | None:
+        """Return fields that were loaded, or are taken to be none; None where nothing is known of them."""
+        fields = self._loaded.get(address)
+        if fields is None and address in self._taken_to_have_none():
+            fields = self._loaded[address] = self._empty()
+        return fields
+
+    def _prefetch(self, addresses: Iterable[AddressT]) -> None:
+        missing = [
+            address for address in dict.fromkeys(addresses) if address not in self._loaded or address in self._assumed
+        ]
+        if missing:
+            self._assumed.difference_update(missing)
+            self._last = None
+            self._loaded |= self._load(missing)
+
+    def _replace(self, address: AddressT, fields: FieldsT | None) -> None:
+        """Remember other fields than those loaded; with None, load them again when somebody asks."""
+        self._last = None
+        self._loaded.pop(address, None)
+        if fields is not None:
+            self._loaded[address] = fields
+
+    def _taken_to_have_none(self) -> set[AddressT]:
+        # Blocks seldom read what they do not declare, so addresses are worked out when one does.
+        for owner in self._undeclared:
+            # No field is stored under an unusable key; who reads one is told why.
+            with suppress(UnusableKey):
+                address = self.address(owner)
+                if address not in self._loaded:
+                    self._assumed.add(address)
+        self._undeclared.clear()
+        return self._assumed
+
+    @abstractmethod
+    def address(self, owner: Owned) -> AddressT:
+        """Return where the fields of an owner, or of a key's, are kept. Raises UnusableKey where none can be."""
 
     @abstractmethod
     def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:
@@ -92,22 +141,18 @@ class ScopeCache(ABC, Generic[FieldsT]):
         """Delete the field from the database, then forget it."""
 
     @abstractmethod
-    def check(self, key: KeyValueStore.Key) -> None:
-        """Raise UnusableKey if no field can be stored under the key."""
+    def _load(self, addresses: list[AddressT]) -> dict[AddressT, FieldsT]:
+        """Return the fields at every one of these addresses, none where there is no row."""
 
     @abstractmethod
-    def _load(self, owners: list[Owner]) -> dict[Owner, FieldsT]:
-        """Return the fields of every one of these owners, none for an owner without a row."""
-
-    @abstractmethod
-    def _empty(self, owner: Owner) -> FieldsT:
+    def _empty(self) -> FieldsT:
         """Return the fields of an owner without a row."""
 
 
-def check_usage_owner(key: KeyValueStore.Key) -> None:
+def check_usage_owner(owner: Owned) -> None:
     """Raise UnusableKey where an aside's field has its block's own usage key, under which the two would collide."""
-    if key.block_family != BLOCK_FAMILY and not isinstance(key.block_scope_id, AsideUsageKey):
+    if owner.block_family != BLOCK_FAMILY and not isinstance(owner.block_scope_id, AsideUsageKey):
         raise UnusableKey(
-            f"Field {key.field_name!r} of family {key.block_family} has the key of a block, {key.block_scope_id}; "
+            f"A field of family {owner.block_family} has the key of a block, {owner.block_scope_id}; "
             "make its runtime's id generator return an AsideUsageKeyV2."
         )

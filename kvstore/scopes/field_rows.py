@@ -1,6 +1,5 @@
 """The caches of the scopes that keep one row for each field."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
@@ -13,11 +12,11 @@ from kvstore import codec
 from kvstore.chunks import chunked
 from kvstore.conf import conf
 from kvstore.exceptions import CorruptState, UnusableKey
-from kvstore.field_rows import FieldAddress, delete_field, write_fields
+from kvstore.field_rows import FieldAddress, StoredField, delete_field, write_fields
 from kvstore.keys import MAX_FAMILY_LENGTH, MAX_TYPE_LENGTH, block_address, checked_name
 from kvstore.models import FieldRow, PreferencesField, UserInfoField, UserStateSummaryField
 from kvstore.reading import stored_text
-from kvstore.scopes.base import Owner, ScopeCache, check_usage_owner
+from kvstore.scopes.base import Owned, ScopeCache, check_usage_owner
 
 Columns = tuple[tuple[str, Any], ...]
 """The columns, with their values, that say whose a field is."""
@@ -28,31 +27,31 @@ class FieldValues:
 
     def __init__(self, table: str) -> None:
         self._table = table
-        self._rows: dict[str, tuple[int, str, datetime]] = {}
+        self._rows: dict[str, StoredField] = {}
 
     def __contains__(self, name: object, /) -> bool:
         return name in self._rows
 
     def get(self, name: str) -> Any:
-        row_id, text, _ = self._rows[name]
+        row = self._rows[name]
         try:
-            return codec.loads(text)
+            return codec.loads(row.text)
         except ValueError as error:
-            raise CorruptState(self._table, [row_id], 1, str(error)) from error
+            raise CorruptState(self._table, [row.row_id], 1, str(error)) from error
 
     def modified(self, name: str) -> datetime | None:
-        return self._rows[name][2] if name in self._rows else None
+        return self._rows[name].modified if name in self._rows else None
 
-    def put(self, name: str, row_id: int, text: str, modified: datetime) -> None:
+    def put(self, name: str, row: StoredField) -> None:
         """Remember a row that was read or written."""
-        self._rows[name] = (row_id, text, modified)
+        self._rows[name] = row
 
     def discard(self, name: str) -> None:
         """Forget a row that was deleted."""
         self._rows.pop(name, None)
 
 
-class FieldRowCache(ScopeCache[FieldValues]):
+class FieldRowCache(ScopeCache[Columns, FieldValues]):
     """The fields of a scope whose model has one row for each."""
 
     model: ClassVar[type[FieldRow]]
@@ -61,39 +60,31 @@ class FieldRowCache(ScopeCache[FieldValues]):
         super().__init__()
         self._user = user
 
-    @abstractmethod
-    def columns(self, owner: Owner) -> Columns:
-        """Return the columns that say that a field is this owner's. Raises UnusableKey."""
-
-    def check(self, key: KeyValueStore.Key) -> None:
-        self.columns(Owner.of(key))
-
     def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:
-        addresses = {FieldAddress(self.columns(Owner.of(key)), key.field_name): key for key in values}
-        rows = write_fields(self.model, {address: values[key] for address, key in addresses.items()})
+        addresses = {FieldAddress(self.address(key), key.field_name): value for key, value in values.items()}
+        rows = write_fields(self.model, addresses)
 
         def remember() -> None:
-            for address, key in addresses.items():
-                fields = self._loaded.get(Owner.of(key))
+            for address, row in rows.items():
+                fields = self.known(address.columns)
                 # An owner that was never read stays unread: what was written is not all that it has.
                 if fields is not None:
-                    fields.put(key.field_name, rows[address].pk, rows[address].value, rows[address].modified)
+                    fields.put(address.field_name, row)
 
         return remember
 
     def delete(self, key: KeyValueStore.Key) -> None:
-        owner = Owner.of(key)
-        delete_field(self.model, FieldAddress(self.columns(owner), key.field_name))
-        self._loaded[owner].discard(key.field_name)
+        columns = self.address(key)
+        delete_field(self.model, FieldAddress(columns, key.field_name))
+        self._loaded[columns].discard(key.field_name)
 
-    def _load(self, owners: list[Owner]) -> dict[Owner, FieldValues]:
-        loaded = {owner: self._empty(owner) for owner in owners}
-        by_columns = {self.columns(owner): fields for owner, fields in loaded.items()}
-        for chunk in chunked(list(by_columns), conf.KVSTORE_CHUNK_SIZE):
+    def _load(self, addresses: list[Columns]) -> dict[Columns, FieldValues]:
+        loaded = {columns: self._empty() for columns in addresses}
+        for chunk in chunked(addresses, conf.KVSTORE_CHUNK_SIZE):
             for columns, field_name, *row in self._rows(chunk):
                 # The filter's lists of families and types let through combinations that nobody asked for.
-                if columns in by_columns:
-                    by_columns[columns].put(field_name, *row)
+                if columns in loaded:
+                    loaded[columns].put(field_name, StoredField(*row))
         return loaded
 
     def _rows(self, chunk: list[Columns]) -> Iterator[tuple[Any, ...]]:
@@ -103,7 +94,7 @@ class FieldRowCache(ScopeCache[FieldValues]):
         for values in rows.values_list(*map(stored_text, names), "field_name", "id", "value", "modified"):
             yield tuple(zip(names, values, strict=False)), *values[len(names) :]
 
-    def _empty(self, owner: Owner) -> FieldValues:
+    def _empty(self) -> FieldValues:
         return FieldValues(self.model._meta.db_table)
 
 
@@ -111,17 +102,15 @@ class UserStateSummaryCache(FieldRowCache):
     """The ``user_state_summary`` fields that all learners of a block share."""
 
     model = UserStateSummaryField
+    shared = True
 
     def __init__(self, user: Any, course_key: LearningContextKey) -> None:
         super().__init__(user)
         self._course_key = course_key
 
-    def columns(self, owner: Owner) -> Columns:
+    def address(self, owner: Owned) -> Columns:
+        check_usage_owner(owner)
         return (("usage_id", block_address(owner.block_scope_id, self._course_key).usage_key),)
-
-    def check(self, key: KeyValueStore.Key) -> None:
-        check_usage_owner(key)
-        super().check(key)
 
 
 class PreferencesCache(FieldRowCache):
@@ -129,7 +118,7 @@ class PreferencesCache(FieldRowCache):
 
     model = PreferencesField
 
-    def columns(self, owner: Owner) -> Columns:
+    def address(self, owner: Owned) -> Columns:
         return (
             ("student_id", self._user.pk),
             ("block_family", checked_name(owner.block_family, "block family", MAX_FAMILY_LENGTH)),
@@ -142,7 +131,7 @@ class UserInfoCache(FieldRowCache):
 
     model = UserInfoField
 
-    def columns(self, owner: Owner) -> Columns:
+    def address(self, owner: Owned) -> Columns:
         if owner.block_scope_id is not None:
             raise UnusableKey(
                 f"A user_info field belongs to no block, but its key names {owner.block_scope_id!r:.100}."

@@ -47,7 +47,7 @@ def _writer(names: dict[str, str], start: Any, target: tuple[str, str], report: 
         write = getattr(importlib.import_module(module), function)
         start.wait(DEADLINE)
         write(*args)
-    except BaseException:
+    except BaseException:  # an interrupt too must let the others go, and be told
         start.abort()
         with open(report, "w") as file:
             traceback.print_exc(file=file)

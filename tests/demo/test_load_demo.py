@@ -2,13 +2,18 @@
 
 from contextlib import redirect_stderr
 from io import StringIO
+from itertools import pairwise
 
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from demo.lost_answer import BLOCK, JOB, REASON
 from demo.people import people
+from history.api import restore, timeline
+from history.marks import Mark, marks
 from history.models import StudentModuleHistory
+from kvstore import codec
 from kvstore.models import PreferencesField, StudentModule, UserInfoField, UserStateSummaryField
 from tests.demo.visits import DemoTestCase
 
@@ -17,6 +22,15 @@ TABLES = (User, StudentModule, UserStateSummaryField, PreferencesField, UserInfo
 
 def everything() -> list[list[tuple[object, ...]]]:
     return [list(table.objects.order_by("pk").values_list()) for table in TABLES]
+
+
+def staff_id() -> int:
+    return User.objects.get(username="staff").pk
+
+
+def lost_row() -> StudentModule:
+    (row_id,) = set(StudentModuleHistory.objects.filter(reason=REASON).values_list("student_module_id", flat=True))
+    return StudentModule.objects.get(pk=row_id)
 
 
 @override_settings(DEBUG=True)
@@ -38,6 +52,35 @@ class LoadDemoTests(DemoTestCase):
         entries = StudentModuleHistory.objects.values_list("actor_id", "student_id", "reason")
         self.assertTrue(entries)
         self.assertTrue(all(actor == student and reason for actor, student, reason in entries))
+
+    def test_an_answer_is_lost_and_the_history_says_how(self) -> None:
+        self.load()
+        entries = StudentModuleHistory.objects.filter(reason=REASON)
+        row = lost_row()
+        self.assertEqual({(entry.actor_id, entry.request_id) for entry in entries}, {(staff_id(), JOB)})
+        self.assertNotIn("answer", codec.loads_state(row.state))
+        self.assertEqual((row.grade, row.max_grade), (0, 2))
+        newest = list(timeline(row.student, BLOCK))
+        found = {mark for new, old in pairwise(newest) for mark in marks(new, old)}
+        self.assertLessEqual({Mark.FIELD_VANISHED, Mark.GRADE_FELL}, found)
+
+    def test_an_answer_that_was_put_back_stays(self) -> None:
+        self.load()
+        row = lost_row()
+        before = next(entry for entry in timeline(row.student, BLOCK) if entry.reason != REASON)
+        restore(before, expected_version=row.version, reason="appeal", actor=staff_id(), grade=True)
+        restored = everything()
+        self.load()
+        self.assertEqual(everything(), restored)
+
+    def test_it_says_whose_answer_was_lost_and_where(self) -> None:
+        for learners, is_said in ((5, True), (1, False)):
+            out = StringIO()
+            with redirect_stderr(StringIO()):
+                call_command("load_demo", learners=learners, stdout=out)
+            self.assertEqual("nightly regrade" in out.getvalue(), is_said)
+            self.assertEqual("/timeline/" in out.getvalue(), is_said)
+            User.objects.all().delete()
 
     def test_a_second_run_changes_nothing(self) -> None:
         self.load()

@@ -100,7 +100,7 @@ class FaultCase(unittest.TestCase):
         self.assertEqual(delivery.wait(), 0, delivery.output)
         self.assertEqual(self.waiting(), 0)
         after = f"--after={self.last_id}"
-        code, found = self.stage.verify("--repair", after)
+        code, found = self.stage.verify("--repair", "--remove-phantoms", after)
         self.assertEqual(code, 0, found)
         self.assertLessEqual(found[-1]["problems"].keys(), {"phantom"} if phantoms else set(), found)
         self.assertEqual(self.stage.verify(after)[1][-1]["problems"], {})

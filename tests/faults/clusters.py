@@ -82,7 +82,7 @@ class Cluster:
         for process in self._processes()[::-1]:
             os.kill(process, signal.SIGCONT)
 
-    def set_read_only(self, read_only: bool) -> None:  # noqa: FBT001
+    def set_read_only(self, *, read_only: bool) -> None:
         """Make every transaction read-only, also those of sessions that are open, or allow writes again."""
         value = "on" if read_only else "off"
         self.ask(f"ALTER SYSTEM SET default_transaction_read_only = {value}")

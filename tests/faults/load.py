@@ -117,7 +117,7 @@ def finished(servers: Any, children: list[Any], folder: Path, allowed: set[str])
     start = time.monotonic()
     delivery = servers.deliver().wait()
     took = time.monotonic() - start
-    found = servers.verify("--repair")[1]
+    found = servers.verify("--repair", "--remove-phantoms")[1]
     after = servers.verify()
     journals, comparison = servers.compare(folder)
     problems: dict[str, Any] = dict(comparison.problems)
@@ -137,7 +137,7 @@ def finished(servers: Any, children: list[Any], folder: Path, allowed: set[str])
         "entries_that_waited": waited,
         "delivery_seconds": round(took, 2),
         "verify_found": found[-1]["problems"],
-        "phantom_versions_repaired": sum(line["count"] for line in found[:-1] if line["problem"] == "phantom"),
+        "phantom_versions_removed": sum(line["count"] for line in found[:-1] if line["problem"] == "phantom"),
         "verify_after_repair": after[1][-1]["problems"],
         "timelines": comparison.counts(),
         "problems": problems,

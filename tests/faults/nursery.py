@@ -139,7 +139,7 @@ def _run(target: str, arguments: dict[str, Any], report: str) -> None:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else bool(end.code)
-    except BaseException:
+    except BaseException:  # nobody above would say it: the process ends here
         traceback.print_exc()
     finally:
         sys.stdout.flush()

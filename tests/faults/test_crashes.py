@@ -14,6 +14,7 @@ from history.breaker import breaker
 from history.models import StudentModuleHistory
 from kvstore.models import StudentModule
 from tests.faults.case import BLOCKS, FaultCase, client
+from tests.faults.nursery import Child
 from tests.faults.writing import Undo
 from tests.kvstore.blocks import usage
 
@@ -192,7 +193,10 @@ class Crashes(FaultCase):
 
 def kill_writers(case: FaultCase, kills: int) -> None:
     """Kill one of four writers after a random time, again and again, while the others go on."""
-    start = lambda: case.stage.write(case.folder, learners=case.learners, blocks=BLOCKS)  # noqa: E731
+
+    def start() -> Child:
+        return case.stage.write(case.folder, learners=case.learners, blocks=BLOCKS)
+
     writers = [start() for _ in range(4)]
     for _ in range(kills):
         time.sleep(random.uniform(0.05, 0.25))

@@ -129,13 +129,13 @@ class Outages(FaultCase):
     def test_a_read_only_server(self):
         writer = self.writer()
         writer.write("set")
-        self.history.set_read_only(True)
+        self.history.set_read_only(read_only=True)
         try:
             self.write_all_kinds(writer)
             self.assertEqual(breaker.state, "open")
             self.assertEqual(self.stage.deliver().wait(), 1)
         finally:
-            self.history.set_read_only(False)
+            self.history.set_read_only(read_only=False)
         breaker.reset()
         writer.write("set")
         self.assert_nothing_lost()

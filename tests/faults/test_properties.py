@@ -106,13 +106,13 @@ class Store(RuleBasedStateMachine):
         self.make(write)
 
     @rule(writes=st.lists(WRITES, min_size=1, max_size=4), undone=st.booleans())
-    def transaction(self, writes: list[Any], undone: bool) -> None:  # noqa: FBT001
+    def transaction(self, writes: list[Any], undone: bool) -> None:  # noqa: FBT001  hypothesis passes it by name
         with self.in_transaction(undone=undone):
             for write in writes:
                 self.make(write)
 
     @rule(first=WRITES, undone=st.lists(WRITES, min_size=1, max_size=2), then=WRITES, all_undone=st.booleans())
-    def savepoint(self, first: Any, undone: list[Any], then: Any, all_undone: bool) -> None:  # noqa: FBT001
+    def savepoint(self, first: Any, undone: list[Any], then: Any, all_undone: bool) -> None:  # noqa: FBT001  hypothesis passes it by name
         """Go back to a savepoint, and write the same versions again."""
         with self.in_transaction(undone=all_undone):
             self.make(first)
@@ -220,12 +220,12 @@ class Store(RuleBasedStateMachine):
         elif limit is None:
             self.assert_same(left, 0)
 
-    @rule(repair=st.booleans())
-    def verify(self, repair: bool) -> None:  # noqa: FBT001
-        found = list(verify(Verification(), repair=repair))
+    @rule(repair=st.booleans(), remove=st.booleans())
+    def verify(self, repair: bool, remove: bool) -> None:  # noqa: FBT001  hypothesis passes them by name
+        found = list(verify(Verification(), repair=repair, remove_phantoms=remove))
         wrong = [problem for problem in found if problem.kind != "phantom"]
         assert not wrong, wrong
-        if repair and not self.late:
+        if remove and not self.late:
             self.assert_same(list(verify(Verification())), [])
 
     # What must be true at any moment

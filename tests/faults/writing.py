@@ -73,7 +73,7 @@ class Writer:
         self.conflicts = 0
         try:
             written = self.tried(kind)
-        except Exception as error:
+        except Exception as error:  # whatever it is, a write failed that should not have, and the journal says so
             self.journal.add(failed=f"{kind}: {type(error).__name__}: {error}", count=self.count, number=self.number)
             return
         self.journal.add(

@@ -3,13 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connections, transaction
+from django.db import connections, models, transaction
 from django.test import override_settings
 
 from history.breaker import breaker
 from history.models import StudentModuleHistory
 
 ALIAS = "student_module_history"
+
+SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}
+"""what asks a server for the number of the session that asks"""
+END_SESSION = {"postgresql": "SELECT pg_terminate_backend(%s)", "mysql": "KILL %s"}
 
 
 class Rollback(Exception):
@@ -47,15 +51,21 @@ def alias_missing() -> Iterator[None]:
 @contextmanager
 def history_outage() -> Iterator[None]:
     """Take the table of entries away, and give it back. Commits, so for TransactionTestCase."""
-    table = StudentModuleHistory._meta.db_table
-    with fresh_breaker():
-        _rename(table, f"{table}_away")
-        try:
-            yield
-        finally:
-            _rename(f"{table}_away", table)
+    with fresh_breaker(), table_away(StudentModuleHistory, ALIAS):
+        yield
 
 
-def _rename(name: str, to: str) -> None:
-    with connections[ALIAS].schema_editor() as editor:
-        editor.alter_db_table(StudentModuleHistory, name, to)
+@contextmanager
+def table_away(model: type[models.Model], alias: str) -> Iterator[None]:
+    """Rename the table of a model on a database, and name it back. Commits."""
+    table = model._meta.db_table
+    _rename(model, alias, table, f"{table}_away")
+    try:
+        yield
+    finally:
+        _rename(model, alias, f"{table}_away", table)
+
+
+def _rename(model: type[models.Model], alias: str, name: str, to: str) -> None:
+    with connections[alias].schema_editor() as editor:
+        editor.alter_db_table(model, name, to)

@@ -58,6 +58,20 @@ class BreakerStates(SimpleTestCase):
         self.assertEqual(logs.records[0].event, "breaker_closed")
         self.assertTrue(self.breaker.allows() and self.breaker.allows())
 
+    def test_an_interrupted_probe_is_made_by_the_next(self):
+        self.fail()
+        self.now = 30.0
+        self.assertTrue(self.breaker.allows())
+        self.breaker.abandoned()
+        self.assertEqual([self.breaker.allows() for _ in range(2)], [True, False])
+
+    def test_an_interrupted_write_says_nothing_about_the_database(self):
+        self.breaker.abandoned()
+        self.assertEqual(self.breaker.state, CLOSED)
+        self.fail()
+        self.breaker.abandoned()
+        self.assertEqual((self.breaker.state, self.breaker.allows()), (OPEN, False))
+
     def test_it_says_once_that_it_opened(self):
         with self.assertLogs("history") as logs:
             self.breaker.failed(DatabaseError("down"))

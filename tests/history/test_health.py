@@ -13,9 +13,10 @@ from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 
 from history.api import deliver, health
+from history.checks import check_waiting_age
 from history.models import PendingHistory
 from kvstore.api import DjangoXBlockUserStateClient
-from kvstore.testing import UserFactory
+from kvstore.testing import UserFactory, assert_queries
 from tests.history.outages import history_outage
 from tests.kvstore.blocks import usage
 
@@ -65,6 +66,12 @@ class HealthReports(TransactionTestCase):
         self.assertEqual([message.id for message in found], ["history.W001"])
         deliver()
         self.assertEqual(self.command()[1], 0)
+
+    def test_the_check_of_what_waits_asks_the_state_s_database_alone(self):
+        self.outage(age=timedelta(hours=2))
+        with assert_queries(default=3):
+            (found,) = check_waiting_age(None, databases=["default"])
+        self.assertEqual(found.id, "history.W001")
 
     @override_settings(HISTORY_DATABASE_ALIAS="nowhere")
     def test_an_alias_that_is_missing_is_not_reachable(self):

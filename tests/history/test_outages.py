@@ -3,10 +3,10 @@
 TransactionTestCase: the outages are real, and what waits must be seen committed.
 """
 
-from unittest import skipIf
+from unittest import mock, skipIf
 
-from django.db import connection, connections
-from django.test import TransactionTestCase
+from django.db import DatabaseError, connection, connections
+from django.test import TransactionTestCase, override_settings
 from xblock.fields import Scope
 
 from history.api import deliver, timeline
@@ -15,15 +15,10 @@ from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, set_score
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
-from tests.history.outages import alias_missing, fresh_breaker, history_outage
+from tests.history.outages import END_SESSION, SESSION, alias_missing, fresh_breaker, history_outage
 from tests.kvstore.blocks import COURSE, block, key_for, usage
 
 HISTORY = "student_module_history"
-END_SESSION = {
-    "postgresql": "SELECT pg_terminate_backend(%s)",
-    "mysql": "KILL %s",
-}
-SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}
 
 
 class Outages(TransactionTestCase):
@@ -96,6 +91,24 @@ class Outages(TransactionTestCase):
             with assert_queries(default=5):
                 self.client.set(self.user.username, usage("block"), {"answer": 3})
             self.assertEqual(breaker.state, "open")
+
+    def test_a_write_that_is_interrupted_says_nothing_about_the_database(self):
+        with fresh_breaker():
+            with mock.patch("history.direct.write_ahead", side_effect=KeyboardInterrupt):
+                self.assertRaises(KeyboardInterrupt, self.client.set, self.user.username, usage("block"), {"answer": 2})
+            self.assertEqual(breaker.state, "closed")
+            self.client.set(self.user.username, usage("block"), {"answer": 3})
+        self.assertFalse(PendingHistory.objects.exists())
+
+    @override_settings(HISTORY_RETRY_AFTER=0)
+    def test_a_probe_that_is_interrupted_is_made_by_the_next_write(self):
+        with fresh_breaker():
+            breaker.failed(DatabaseError("down"))
+            with mock.patch("history.direct.write_ahead", side_effect=KeyboardInterrupt):
+                self.assertRaises(KeyboardInterrupt, self.client.set, self.user.username, usage("block"), {"answer": 2})
+            self.client.set(self.user.username, usage("block"), {"answer": 3})
+            self.assertEqual(breaker.state, "closed")
+        self.assertFalse(PendingHistory.objects.exists())
 
     def test_types_that_are_not_recorded_do_not_wait(self):
         with history_outage():

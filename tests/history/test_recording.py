@@ -7,8 +7,11 @@ from django.test import TestCase, override_settings
 from history.api import change_context, timeline
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient, set_score
+from kvstore.keys import block_address
 from kvstore.models import StudentModule
+from kvstore.signals import RESTORED
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
+from kvstore.writing import overlay, write_states
 from tests.history.outages import rolled_back
 from tests.kvstore.blocks import usage
 
@@ -85,6 +88,14 @@ class OneEntryForEachVersion(TestCase):
             StudentModule.objects.bulk_create(rows)
         entries = StudentModuleHistory.objects.values_list("student_module_id", "version", "action")
         self.assertCountEqual(entries, [(row.pk, 1, "created") for row in rows])
+
+    def test_a_writer_may_say_what_was_done(self):
+        addresses = [block_address(usage(name)) for name in ("block", "new")]
+        self.client.set(self.user.username, self.block, {"answer": 1})
+        again = dict.fromkeys(addresses, overlay({"answer": 2}))
+        write_states(self.user.pk, again, create=True, action=RESTORED)
+        actions = StudentModuleHistory.objects.order_by("student_module_id", "version").values_list("action", flat=True)
+        self.assertEqual(list(actions), ["created", "restored", "restored"])
 
     def test_writing_what_is_stored_already_is_no_version(self):
         for _ in range(2):

@@ -136,6 +136,14 @@ class Refused(RestoringTestCase):
     def test_nothing_would_change(self):
         self.assert_refused(RestoreRefused, 2, 2, "says what the state holds already")
 
+    def test_nothing_but_white_space_would_change(self):
+        entry = self.entry(1)
+        entry.version = 2
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE xblock_kvstore_studentmodule SET state = %s", ['{ "answer" : "b" }'])
+        with self.assertRaisesMessage(RestoreRefused, "says what the state holds already"):
+            restore(entry, expected_version=2, reason="answer lost")
+
     def test_no_reason_or_one_that_no_entry_holds(self):
         for reason in ("", " \n"):
             self.assert_refused(RestoreRefused, 1, 2, "say why", reason=reason)

@@ -69,10 +69,37 @@ class Verifying(TransactionTestCase):
             self.client.set(self.user.username, usage("block"), {"a": 5})
         self.assertEqual(self.problems(), [])
 
-    def test_a_phantom_is_removed(self):
-        self.copy(self.entry(4).get(), version=5, state='{"a":"rolled back"}')
-        self.assert_repairs("phantom", [5])
-        self.assertEqual(len(list(timeline(self.user, usage("block")))), 4)
+    def told(self):
+        return [json.loads(entry.state)["a"] for entry in timeline(self.user, usage("block"))]
+
+    def test_a_phantom_is_named_and_stays_until_its_version_is_real(self):
+        with rolled_back():
+            self.client.set(self.user.username, usage("block"), {"a": "undone"})
+        for repair in (True, False):
+            self.assertEqual(self.problems(repair=repair), [("phantom", [5], False)])
+        self.assertEqual(self.told(), [4, 3, 2, 1])
+        self.client.set(self.user.username, usage("block"), {"a": 5})
+        self.assertEqual(self.problems(), [])
+        self.assertEqual(self.told(), [5, 4, 3, 2, 1])
+
+    def test_phantoms_are_removed_where_the_project_says_that_they_are(self):
+        with rolled_back():
+            self.client.set(self.user.username, usage("block"), {"a": "undone"})
+        self.assertEqual(self.problems(remove_phantoms=True), [("phantom", [5], True)])
+        self.assertFalse(self.entry(5).exists())
+        self.assertEqual(self.problems(), [])
+        self.assertEqual(self.told(), [4, 3, 2, 1])
+
+    def test_what_was_committed_after_the_backup_that_the_state_is_from_stays(self):
+        """The row as it was in a backup, put back: its last two versions are in the history alone."""
+        backup = plain_rows(StudentModule, "default").filter(pk=self.row.pk).values().get()
+        for value in (5, 6):
+            self.client.set(self.user.username, usage("block"), {"a": value})
+        rows = plain_rows(StudentModule, "default").filter(pk=self.row.pk)
+        rows.update(**{name: value for name, value in backup.items() if name != "id"})
+        self.assertEqual(self.problems(repair=True), [("phantom", [5, 6], False)])
+        self.assertEqual([json.loads(self.entry(version).get().state) for version in (5, 6)], [{"a": 5}, {"a": 6}])
+        self.assertEqual(self.told(), [4, 3, 2, 1])
 
     def test_a_gap_is_named_and_stays(self):
         self.entry(2).delete()
@@ -129,6 +156,15 @@ class Verifying(TransactionTestCase):
         self.assert_repairs("erasable", [5])
         self.assertFalse(delivered().filter(student_module_id=self.row.pk).exists())
 
+    @override_settings(HISTORY_ON_DELETE="erase")
+    def test_an_end_that_was_found_is_no_word_to_erase(self):
+        self.age(1, 2)
+        self.age(1, 2, 3, 4)
+        self.vanish()
+        self.assert_repairs("vanished", [5])
+        self.assertEqual(self.problems(repair=True), [])
+        self.assertEqual(delivered().filter(student_module_id=self.row.pk).count(), 5)
+
     def test_entries_of_a_row_that_had_the_id_before_are_told_apart(self):
         other = UserFactory()
         self.copy(self.entry(1).get(), version=9, student_id=other.pk)
@@ -145,13 +181,20 @@ class Verifying(TransactionTestCase):
         self.entry(2).delete()
         self.copy(self.entry(4).get(), version=5)
         lines, code = self.command(repair=True)
-        self.assertIn(f"phantom: row {self.row.pk}, version 5: repaired.", lines)
+        self.assertIn(f"phantom: row {self.row.pk}, version 5: not repaired. rolled back, or committed before", lines)
         self.assertIn(f"gap: row {self.row.pk}, version 2: not repaired.", lines)
         self.assertEqual(code, 1)
+        lines, code = self.command(remove_phantoms=True)
+        self.assertIn(f"phantom: row {self.row.pk}, version 5: repaired.", lines)
         output, code = self.command(json=True)
         *problems, sums = map(json.loads, output.splitlines())
         self.assertEqual([(found["problem"], found["versions"]) for found in problems], [("gap", [2])])
         self.assertEqual((sums["rows"], sums["entries"], sums["problems"]), (3, 4, {"gap": 1}))
+
+    def test_phantoms_alone_are_no_failure_of_the_command(self):
+        self.copy(self.entry(4).get(), version=5)
+        output, code = self.command()
+        self.assertEqual((code, "1 phantom" in output), (0, True))
 
     def command(self, **options):
         output = io.StringIO()

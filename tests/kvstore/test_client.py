@@ -118,6 +118,29 @@ class Writing(ClientTestCase):
         self.assertEqual(self.client.get(self.name, key).state, {"new": 2})
         self.assertEqual(StudentModule.objects.get().version, 3)
 
+    def test_only_a_change_is_a_version(self):
+        row = StudentModuleFactory(
+            student=self.user, module_state_key=usage("block"), state='{ "one": 1, "list": [1, 2], "text": "\u00e9" }'
+        )
+        key = row.module_state_key
+        same = ({}, {"one": 1}, {"list": [1, 2], "text": "\u00e9"})
+        for fields in same:
+            self.client.set(self.name, key, fields)
+        self.client.delete(self.name, key, fields=["none"])
+        stored = StudentModule.objects.get()
+        self.assertEqual((stored.version, stored.state), (row.version, row.state))
+        for count, fields in enumerate(({"one": True}, {"one": 1.0}, {"list": [1, True]}, {"new": None}), start=1):
+            with self.subTest(fields=fields):
+                self.client.set(self.name, key, fields)
+                self.assertEqual(StudentModule.objects.get().version, row.version + count)
+
+    def test_emptying_what_is_empty_is_no_version(self):
+        for number, state in enumerate((None, "{}", "{ }")):
+            key = usage(f"block{number}")
+            row = StudentModuleFactory(student=self.user, module_state_key=key, state=state)
+            self.client.delete(self.name, key)
+            self.assertEqual(StudentModule.objects.get(pk=row.pk).version, row.version)
+
     def test_an_empty_state_reads_as_missing_and_takes_nothing_away(self):
         key = usage("block")
         self.client.set(self.name, key, {})

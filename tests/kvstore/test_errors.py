@@ -16,6 +16,7 @@ EXAMPLES = {
     api.HistoryNotInstalled("text"): (KVStoreError, LookupError),
     api.ReadOnlyState("text"): (KVStoreError, InvalidScopeError),
     api.SaveFailed(["field"], "refused"): (KeyValueMultiSaveError,),
+    api.StateMoved(3, 4): (KVStoreError, ValueError),
     api.UnknownLearner("text"): (KVStoreError, LookupError),
     api.UnrecordedWrite("text"): (KVStoreError, TypeError),
     api.UnstorableScore("text"): (KVStoreError, ValueError),

@@ -74,6 +74,13 @@ class OldKeys(SimpleTestCase):
         self.assertEqual(block_address(parsed(OLD).map_into_course(course)), expected)
         self.assertEqual(block_address(parsed(OLD), course), expected)
 
+    def test_the_same_text_in_two_runs_is_two_addresses(self):
+        for course_text in (OLD_COURSE, OTHER_OLD_COURSE, OLD_COURSE):
+            course = CourseKey.from_string(course_text)
+            with self.subTest(course=course_text):
+                self.assertEqual(block_address(parsed(OLD).map_into_course(course)).course_id, course_text)
+                self.assertEqual(block_address(parsed(OLD), course).course_id, course_text)
+
     def test_without_a_run_the_error_says_what_to_call(self):
         for key in (parsed(OLD), AsideUsageKeyV2(parsed(OLD), "notes")):
             with self.subTest(key=key), self.assertRaisesMessage(UnusableKey, "map_into_course"):
@@ -146,5 +153,6 @@ class SeenKeys(SimpleTestCase):
         original, keys.SEEN_LIMIT = keys.SEEN_LIMIT, 10
         self.addCleanup(setattr, keys, "SEEN_LIMIT", original)
         for number in range(50):
-            text_from_key(usage(f"bounded{number}"), UsageKey)
+            block_address(usage(f"bounded{number}"))
         self.assertLessEqual(len(keys._seen[UsageKey]), 10)
+        self.assertLessEqual(len(keys._addresses), 10)

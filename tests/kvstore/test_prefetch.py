@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 
 from acid import AcidAside
+from django.db import connection
 from django.test import TestCase
+from django.test.utils import CaptureQueriesContext
 from opaque_keys.edx.asides import AsideUsageKeyV2
 from xblock.fields import BlockScope, Scope, ScopeIds
 
@@ -113,6 +115,28 @@ class Descendants(Prefetching):
         self.assertEqual(asked_with, ["root"])
         self.assert_held(cache, "root", "left", "leaf", "deep")
         self.assert_not_held(cache, "right")
+
+    def test_of_a_library_only_what_the_learner_sees_is_loaded(self):
+        drawn = [f"drawn{number}" for number in range(10)]
+        self.store_states(*drawn, *(f"left_out{number}" for number in range(990)))
+
+        def every_child():
+            raise AssertionError("A library need not make a thousand blocks to show ten.")
+
+        library = block(
+            usage("library"),
+            [Scope.user_state],
+            has_dynamic_children=lambda: True,
+            get_child_blocks=lambda: [self.leaf_block(name) for name in drawn],
+        )
+        library.get_children = every_child
+        with CaptureQueriesContext(connection) as captured:
+            cache = self.descendants(library)
+        # The library itself, whose state may say what was drawn, and then all that was.
+        self.assertEqual(len(captured), 2)
+        self.assertNotIn("left_out", "".join(query["sql"] for query in captured))
+        self.assert_held(cache, *drawn)
+        self.assert_not_held(cache, "left_out0", "left_out989")
 
     def test_the_depth_counts_below_chosen_children_too(self):
         root = block(

@@ -108,6 +108,25 @@ class Operations(StoreTestCase):
                     reader.get(key)["list"].append("changed by the taker")
                     self.assertEqual(reader.get(key), {"list": [1]})
 
+    def test_every_reader_of_a_value_gets_one_of_their_own(self):
+        for scope in NAMED_SCOPES:
+            key, beside = self.key(scope), self.key(scope, "beside")
+            self.store().set_many({key: {"list": [1]}, beside: [2]})
+            store = self.store()
+            with self.subTest(scope=scope):
+                given = [store.get(key) for _ in range(4)]
+                for value in given:
+                    self.assertEqual(value, {"list": [1]})
+                    value["list"].append("changed by the taker")
+                self.assertTrue(store.has(key))
+                self.assertEqual(store.get(beside), [2])
+                store.set(beside, [3])
+                store.get(beside).append("changed by the taker")
+                self.assertEqual((store.get(beside), store.get(key)), ([3], {"list": [1]}))
+                store.delete(key)
+                self.assertFalse(store.has(key))
+                self.assertEqual(store.get(beside), [3])
+
     def test_a_field_keeps_what_another_request_wrote_beside_it(self):
         for scope in NAMED_SCOPES:
             first, second = self.store(), self.store()

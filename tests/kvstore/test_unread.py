@@ -43,6 +43,23 @@ class UnreadIsNotMissing(Prefetching):
             with self.subTest(scope=scope):
                 self.assertEqual(cache.get(self.key("block", scope)), "stored")
 
+    def test_what_was_found_missing_undeclared_is_loaded_for_a_block_that_declares_it(self):
+        for scope in NAMED_SCOPES[:3]:
+            self.cache().set(self.key("block", scope), "stored")
+            cache = self.cache([block()])
+            with self.subTest(scope=scope):
+                self.assertFalse(cache.has(self.key("block", scope)))
+                cache.add_blocks_to_cache([block(scopes=[scope])])
+                self.assertFalse(cache.has(self.key("block", scope, "other")))
+                self.assertEqual(cache.get(self.key("block", scope)), "stored")
+
+    def test_what_is_written_undeclared_is_read_back_without_a_query(self):
+        for scope in NAMED_SCOPES[:3]:
+            cache = self.cache([block()])
+            cache.set(self.key("block", scope), "new")
+            with self.subTest(scope=scope), assert_queries():
+                self.assertEqual(cache.get(self.key("block", scope)), "new")
+
     def test_a_field_of_another_family_is_not_taken_for_a_blocks(self):
         of_block = self.key("block", Scope.preferences)
         of_aside = of_block._replace(block_scope_id="notes", block_family=ASIDE_FAMILY)

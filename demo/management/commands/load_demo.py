@@ -7,11 +7,14 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 from tqdm import tqdm
 
 from demo.classwork import Learner
+from demo.lost_answer import REASON, lose_an_answer
 from demo.people import Person, people
 from history.api import change_context
+from kvstore.models import StudentModule
 
 PASSWORD = "demo"  # noqa: S105 - published on purpose; the command refuses to run outside DEBUG
 STAFF = "staff"
@@ -29,7 +32,7 @@ def positive(text: str) -> int:
 class Command(BaseCommand):
     """Safe to repeat: people and work that are there already stay as they are."""
 
-    help = "Creates a staff account, a newcomer, and a class of learners with their work on the sample course."
+    help = "Creates a staff account, a newcomer, and a class of learners with their work; one of them loses an answer."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the class's size and the seed that decides who answers what."""
@@ -42,20 +45,23 @@ class Command(BaseCommand):
         if not settings.DEBUG:
             raise CommandError("Demo accounts have a known password. Set DEBUG=1 on a machine of your own.")
         password = make_password(PASSWORD)
-        _staff_account(password)
+        staff = _staff_account(password)
         _account(NEWCOMER, password)
+        users = []
         for person in tqdm(
             people(learners), total=learners, desc="Learners at work", unit="learner", disable=not verbosity
         ):
             user = _account(person, password)
             with change_context(actor=user, reason="load_demo"):
                 Learner(user, seed).work()
+            users.append(user)
+        lost = lose_an_answer(users, staff)
         if verbosity:
-            self.stdout.write(_where_to_look(site, next(people(1))))
+            self.stdout.write(_where_to_look(site, next(people(1))) + (_what_to_find(site, lost) if lost else ""))
 
 
-def _staff_account(password: str) -> None:
-    User.objects.get_or_create(
+def _staff_account(password: str) -> User:
+    user, _ = User.objects.get_or_create(
         username=STAFF,
         defaults={
             "password": password,
@@ -65,6 +71,7 @@ def _staff_account(password: str) -> None:
             "is_superuser": True,
         },
     )
+    return user
 
 
 def _account(person: Person, password: str) -> User:
@@ -80,3 +87,12 @@ def _where_to_look(site: str, first: Person) -> str:
 Learner page  {site}/        as {NEWCOMER.username}, who has done nothing yet, or {first.username}, who has
 Admin         {site}/admin/  as {STAFF}
 Password      {PASSWORD}, for all of them"""
+
+
+def _what_to_find(site: str, lost: StudentModule) -> str:
+    learner, address = lost.student, reverse("admin:xblock_history_timeline", args=[lost.pk])
+    return f"""
+
+{learner.get_full_name()} ({learner.get_username()}) says that an answer is gone. A {REASON} took it:
+Timeline      {site}{address}  as {STAFF}
+              or search for learner:{learner.get_username()} in the admin's history, and put the answer back"""

@@ -1,16 +1,19 @@
 """``manage.py deliver_history``: entries that wait beside the state go into the history database."""
 
-import signal
+import logging
 import sys
-import threading
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from history.delivery import BATCH_SIZE, Delivery, deliver, waiting
 from history.management.arguments import positive
 from history.management.progress import Progress
+from history.management.stopping import stopped_by_signals
+
+logger = logging.getLogger("history")
 
 DONE, FAILED, LEFT = 0, 1, 3
 
@@ -36,14 +39,27 @@ class Command(BaseCommand):
         if dry_run:
             self.stdout.write(f"{waiting().count()} entries wait for delivery.")
             return
-        self.stopped = threading.Event()
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: self.stopped.set())
+        with stopped_by_signals() as self.stopped:
+            result = self.deliver_until_stopped(interval, options) if watch else self.deliver_once(options)
+            sys.exit(self.report(result))
+
+    def deliver_until_stopped(self, interval: float, options: dict[str, Any]) -> Delivery:
+        """Deliver again and again until told to stop; return what the last time did."""
         while True:
-            result = self.deliver_once(options)
-            if not watch or self.stopped.wait(interval):
-                sys.exit(self.report(result))
+            try:
+                result = self.deliver_once(options)
+            except (DatabaseError, InterfaceError) as error:
+                result = Delivery(error=error)
+                logger.error(
+                    "The waiting entries cannot be counted; tried again in %s s: %s",
+                    interval,
+                    error,
+                    extra={"event": "delivery_failed"},
+                )
+            if self.stopped.wait(interval):
+                return result
+            # Else a connection that a restarted server ended would be used for ever.
+            close_old_connections()
 
     def deliver_once(self, options: dict[str, Any]) -> Delivery:
         total = waiting().count() if options["verbosity"] else 0
@@ -58,7 +74,7 @@ class Command(BaseCommand):
     def report(self, result: Delivery) -> int:
         """Say what was done, and return the exit code."""
         if result.error:
-            self.stderr.write(f"The history database did not take the entries, which wait on: {result.error}")
+            self.stderr.write(f"The entries were not delivered, and wait on: {result.error}")
             return FAILED
         if result.refused:
             self.stderr.write(f"{result.refused} entries were refused and wait on; the log says which and why.")

@@ -18,12 +18,18 @@ class Command(BaseCommand):
 
     help = (
         "Compares the state with its history, in the order of the rows' ids. Repair rebuilds what the present row "
-        "proves, removes what provably never committed, ends the history of a row that vanished, and leaves the rest. "
-        "Exit code 1 when something is wrong and was not repaired."
+        "proves, ends the history of a row that vanished, and leaves the rest. Exit code 1 when something is wrong and "
+        "was not repaired; phantoms, which no reader shows, may stay."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--repair", action="store_true", help="mend what can be proved; without it nothing changes")
+        parser.add_argument("--repair", action="store_true", help="mend what can be proved")
+        parser.add_argument(
+            "--remove-phantoms",
+            action="store_true",
+            help="remove entries above their row's version; never where the state was restored from a backup, as they "
+            "may be all that is left of what was committed after it",
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object a line, the sums last")
         parser.add_argument("--after", type=int, default=0, help="go on after the row with this id")
         parser.add_argument(
@@ -37,6 +43,7 @@ class Command(BaseCommand):
         problems = verify(
             progress,
             repair=options["repair"],
+            remove_phantoms=options["remove_phantoms"],
             batch_size=options["batch_size"],
             pause=options["sleep"],
             after_batch=lambda: shown(f"{progress.rows} rows compared; to go on from here: --after {progress.last_id}"),

@@ -1,13 +1,16 @@
-"""The names of the users that entries mention by id, which live in another database."""
+"""The names of the users on a page, in one query: a join would leave the order of the index to the planner."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.contrib.auth import get_user_model
 from django.db import router
+from django.utils.translation import gettext as _
 
 
-def usernames(ids: set[int]) -> dict[int, str]:
+def usernames(ids: Collection[int]) -> dict[int, str]:
     """Return the names of users by id, in one query; users that are gone are not in it."""
+    if not ids:
+        return {}
     model = get_user_model()
     users = model._base_manager.using(router.db_for_read(model))
     return dict(users.filter(pk__in=ids).values_list("pk", model.USERNAME_FIELD))
@@ -15,4 +18,4 @@ def usernames(ids: set[int]) -> dict[int, str]:
 
 def name_of(user_id: int, named: Mapping[int, str]) -> str:
     """Return a user's name out of those found, or what to call one who is gone."""
-    return named.get(user_id, f"user {user_id}, deleted")
+    return named.get(user_id) or _("user %(id)s, deleted") % {"id": user_id}

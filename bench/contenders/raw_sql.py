@@ -1,0 +1,120 @@
+# ruff: noqa: S608  names of tables and columns only, and those are in this file
+"""The statements of the raw contender on each database, in the tables of the store."""
+
+from collections.abc import Sequence
+from typing import Any
+
+Statement = tuple[str, Sequence[Any]]
+
+MODULES = "xblock_kvstore_studentmodule"
+ENTRIES = "xblock_history_studentmodulehistory"
+WAITING = "xblock_history_pendinghistory"
+READ = "id, module_state_key, state, grade, max_grade, version, modified"
+WRITTEN = ("state", "grade", "max_grade", "version", "modified")
+NOT_NULL = ("student_id", "course_id", "module_state_key", "module_type", "done", "created")
+IDENTITY = ("student_module_id", "version")
+CONTENT = (
+    "action",
+    "student_id",
+    "course_id",
+    "module_state_key",
+    "module_type",
+    "state",
+    "grade",
+    "max_grade",
+    "created",
+)
+
+
+class Sql:
+    """Statements in the dialect of one database, with that driver's marks for parameters."""
+
+    def __init__(self, vendor: str) -> None:
+        self.vendor = vendor
+        self.mark = "?" if vendor == "sqlite" else "%s"
+        # SQLite has one writer at a time, who holds the lock already.
+        self.for_update = "" if vendor == "sqlite" else " FOR UPDATE"
+        self.lock_one = self.marked(
+            f"SELECT {READ} FROM {MODULES} WHERE student_id = %s AND module_state_key = %s AND course_id = %s"
+            f"{self.for_update}"
+        )
+        self.update_one = self.marked(
+            f"UPDATE {MODULES} SET state = %s, grade = %s, max_grade = %s, version = %s, modified = %s WHERE id = %s"
+        )
+
+        block = "student_id = %s AND module_state_key = %s AND course_id = %s"
+        self.row_version = self.marked(f"SELECT id, version FROM {MODULES} WHERE {block}")
+        self.waiting = self.marked(f"SELECT state, created FROM {WAITING} WHERE {block} ORDER BY version DESC")
+        self.delivered = self.marked(
+            f"SELECT state, created FROM {ENTRIES} WHERE student_module_id = %s AND version <= %s AND {block} "
+            "ORDER BY version DESC"
+        )
+        # MySQL would otherwise begin with the learners and look up the rows of each all over the table.
+        in_this_order = "STRAIGHT_JOIN " if vendor == "mysql" else ""
+        self.walk = self.marked(
+            f"SELECT {in_this_order}u.username, m.module_state_key, m.state, m.modified FROM {MODULES} m "
+            "JOIN auth_user u ON u.id = m.student_id WHERE m.course_id = %s AND m.state IS NOT NULL"
+        )
+
+    def marked(self, statement: str) -> str:
+        """Return a statement with the marks of the driver."""
+        return statement.replace("%s", self.mark)
+
+    def lock_many(self, learner_id: int, course_id: str, keys: Sequence[str]) -> Statement:
+        """Return the statement that locks a learner's blocks in the order of their ids."""
+        return self.read_many(READ, learner_id, course_id, keys, f" ORDER BY id{self.for_update}")
+
+    def read_many(self, columns: str, learner_id: int, course_id: str, keys: Sequence[str], end: str = "") -> Statement:
+        """Return the statement that reads these columns of a learner's blocks."""
+        start = f"SELECT {columns} FROM {MODULES} WHERE student_id = %s AND course_id = %s AND module_state_key"
+        if self.vendor == "postgresql":
+            return f"{start} = ANY(%s){end}", (learner_id, course_id, list(keys))
+        marks = ", ".join(["%s"] * len(keys))
+        return self.marked(f"{start} IN ({marks}){end}"), (learner_id, course_id, *keys)
+
+    def update_many(self, learner_id: int, course_id: str, rows: Sequence[Sequence[Any]]) -> Statement:
+        """Return the statement that writes the next versions of locked rows."""
+        if self.vendor == "postgresql":
+            ids, _, states, grades, max_grades, versions, modified = map(list, zip(*rows, strict=True))
+            return (
+                f"UPDATE {MODULES} m SET state = v.state, grade = v.grade, max_grade = v.max_grade, "
+                "version = v.version, modified = v.modified FROM unnest(%s::bigint[], %s::text[], %s::float8[], "
+                "%s::float8[], %s::bigint[], %s::timestamptz[]) AS v (id, state, grade, max_grade, version, modified) "
+                "WHERE m.id = v.id",
+                (ids, states, grades, max_grades, versions, modified),
+            )
+        columns = ("id", *WRITTEN, *NOT_NULL)
+        values = [
+            (row_id, state, grade, max_grade, version, at, learner_id, course_id, key, "problem", "na", at)
+            for row_id, key, state, grade, max_grade, version, at in rows
+        ]
+        return self.upsert(MODULES, columns, values, conflict=("id",), update=WRITTEN)
+
+    def append(self, entries: Sequence[Sequence[Any]]) -> Statement:
+        """Return the statement that puts entries into the history, or over those of the same versions."""
+        columns = (*IDENTITY, *CONTENT, "reason", "request_id")
+        values = [(*entry, "", "") for entry in entries]
+        update = (*CONTENT, "reason", "request_id")
+        statement, parameters = self.upsert(ENTRIES, columns, values, conflict=IDENTITY, update=update)
+        later = "" if self.vendor == "mysql" else f" WHERE {ENTRIES}.created <= EXCLUDED.created"
+        return statement + later, parameters
+
+    def upsert(
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        *,
+        conflict: Sequence[str],
+        update: Sequence[str],
+    ) -> Statement:
+        """Return one INSERT of all rows that updates those which are there."""
+        one = f"({', '.join(['%s'] * len(columns))})"
+        insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([one] * len(rows))}"
+        if self.vendor == "mysql":
+            changes = ", ".join(f"{name} = VALUES({name})" for name in update)
+            statement = f"{insert} ON DUPLICATE KEY UPDATE {changes}"
+        else:
+            changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in update)
+            statement = f"{insert} ON CONFLICT ({', '.join(conflict)}) DO UPDATE SET {changes}"
+        return self.marked(statement), [value for row in rows for value in row]

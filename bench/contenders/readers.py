@@ -1,0 +1,67 @@
+"""How each contender reads what was written: the raw statements, and the peers' ways through the ORM."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from opaque_keys.edx.keys import UsageKey
+
+from bench.contenders.raw import Raw
+from bench.databases import driver_connection
+
+Version = tuple[dict[str, Any], datetime]
+"""The fields of one version, and when it was written."""
+
+WALK_SIZE = 2000
+"""rows that the server hands over at once"""
+
+
+def raw_states(raw: Raw, keys: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the states of a learner's blocks: one SELECT, and one json.loads for each."""
+    cursor = raw.begin()
+    cursor.execute(*raw.sql.read_many("module_state_key, state, modified", raw.learner_id, raw.course, keys))
+    states = {key: json.loads(state) for key, state, _ in cursor.fetchall()}
+    raw.commit(cursor)
+    return states
+
+
+def raw_versions(raw: Raw, key: UsageKey) -> list[Version]:
+    """Return the committed versions of a block, newest first: what waits beside the state, then what was delivered.
+
+    Leaves out earlier rows of the same learner and block, deleted since, which the store looks for as well.
+    """
+    who = (raw.learner_id, str(key), raw.course)
+    cursor = raw.begin()
+    cursor.execute(raw.sql.row_version, who)
+    row_id, version = cursor.fetchone()
+    cursor.execute(raw.sql.waiting, who)
+    waiting = cursor.fetchall()
+    raw.commit(cursor)
+    cursor = raw.history.cursor()
+    cursor.execute(raw.sql.delivered, (row_id, version, *who))
+    return [(json.loads(state), created) for state, created in [*waiting, *cursor.fetchall()]]
+
+
+def orm_versions(entries: Any, created: str) -> list[Version]:
+    """Return the versions in a query set of a peer's historical rows, as instances, newest first."""
+    return [(json.loads(entry.state), getattr(entry, created)) for entry in entries]
+
+
+def raw_walk(vendor: str, statement: str, course: str) -> Iterator[tuple[str, str, dict[str, Any], datetime]]:
+    """Yield learner, block, fields and time of every state of a course, by a cursor that the server keeps."""
+    connection = driver_connection("default")
+    if vendor == "postgresql":
+        connection.autocommit = False
+        cursor = connection.cursor(name="walk")
+        cursor.itersize = WALK_SIZE
+    elif vendor == "mysql":
+        from MySQLdb.cursors import SSCursor
+
+        cursor = connection.cursor(SSCursor)
+    else:
+        cursor = connection.cursor()
+    cursor.execute(statement, (course,))
+    for username, key, state, modified in cursor:
+        yield username, key, json.loads(state), modified
+    cursor.close()

@@ -1,0 +1,135 @@
+"""The benchmark's own databases: made before, emptied between cases, dropped afterwards."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.management.color import no_style
+from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.test.utils import override_settings
+
+from bench.settings import HISTORY
+
+ALIASES = (DEFAULT_DB_ALIAS, HISTORY)
+
+# Connections of the drivers, which Django does not know of: while one is open its database cannot be dropped.
+_opened: list[Any] = []
+
+
+def vendor() -> str:
+    """Return ``postgresql``, ``mysql`` or ``sqlite``."""
+    return str(connections[DEFAULT_DB_ALIAS].vendor)
+
+
+def product() -> str:
+    """Return what the results are called by: the vendor, but MariaDB and MySQL by their own names."""
+    if vendor() != "mysql":
+        return vendor()
+    return "mariadb" if connections[DEFAULT_DB_ALIAS].mysql_is_mariadb else "mysql"
+
+
+@contextmanager
+def created(aliases: Sequence[str] = ALIASES) -> Iterator[None]:
+    """Create and migrate the databases of these aliases, over what a broken run left; drop them in the end."""
+    names = {alias: connections[alias].settings_dict["NAME"] for alias in aliases}
+    try:
+        for alias in aliases:
+            connections[alias].creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        yield
+    finally:
+        close_driver_connections()
+        for alias in aliases:
+            _drop(alias, names[alias])
+
+
+@contextmanager
+def histories(aliases: Sequence[str]) -> Iterator[None]:
+    """Create more databases for history, each complete, beside the one that there is."""
+    names = {alias: connections[alias].settings_dict["NAME"] for alias in aliases}
+    try:
+        for alias in aliases:
+            with kept_in(alias):
+                connections[alias].creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        yield
+    finally:
+        for alias in aliases:
+            _drop(alias, names[alias])
+
+
+def kept_in(alias: str) -> Any:
+    """Return a context in which the store keeps its history in the database of ``alias``."""
+    return override_settings(HISTORY_DATABASE_ALIAS=alias)
+
+
+def clear() -> None:
+    """Empty the tables of the store, of the contenders and of their learners."""
+    close_driver_connections()
+    for alias in ALIASES:
+        connection = connections[alias]
+        tables = [
+            model._meta.db_table
+            for label in ("bench", "xblock_kvstore", "xblock_history", "auth")
+            for model in apps.get_app_config(label).get_models()
+            if router.allow_migrate_model(alias, model) and model._meta.object_name not in ("Permission", "Group")
+        ]
+        statements = connection.ops.sql_flush(no_style(), tables, reset_sequences=True, allow_cascade=True)
+        connection.ops.execute_sql_flush(statements)
+
+
+def names() -> dict[str, str]:
+    """Return the names of the databases as they are now, for a process that shall use the same ones."""
+    return {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections}
+
+
+def use(named: Mapping[str, str]) -> None:
+    """Use the databases that another process made."""
+    for alias, name in named.items():
+        connections[alias].settings_dict["NAME"] = name
+
+
+def settle(aliases: Sequence[str] = ALIASES) -> None:
+    """Let the servers do now what they would otherwise do during the measurement: statistics, clean-up, checkpoint."""
+    for alias in aliases:
+        with connections[alias].cursor() as cursor:
+            for statement in SETTLING[connections[alias].vendor]:
+                cursor.execute(statement)
+            if connections[alias].vendor == "mysql":
+                tables = ", ".join(connections[alias].introspection.table_names(cursor))
+                cursor.execute(f"ANALYZE TABLE {tables}")
+                cursor.fetchall()
+
+
+SETTLING = {
+    "postgresql": ["VACUUM (ANALYZE)", "CHECKPOINT"],
+    "mysql": [],
+    "sqlite": ["ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"],
+}
+
+
+def driver_connection(alias: str) -> Any:
+    """Return a connection of the driver's own, opened with the parameters and the session that Django gives its own."""
+    wrapper = connections[alias].copy()
+    wrapper.ensure_connection()
+    _opened.append(wrapper.connection)
+    return wrapper.connection
+
+
+def close_driver_connections() -> None:
+    """Close what :func:`driver_connection` opened."""
+    while _opened:
+        _opened.pop().close()
+
+
+def _drop(alias: str, name: str) -> None:
+    connection = connections[alias]
+    made = connection.settings_dict["NAME"]
+    if made == name:
+        return
+    connection.creation.destroy_test_db(name, verbosity=0)
+    settings.DATABASES[alias]["NAME"] = name
+    if connection.vendor == "sqlite":
+        for ending in ("-wal", "-shm"):
+            Path(f"{made}{ending}").unlink(missing_ok=True)

@@ -1,0 +1,97 @@
+"""Large tables, filled by the server itself in one statement on every database."""
+# ruff: noqa: S608  names of tables and columns only, and those are in this file
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from django.contrib.auth import get_user_model
+from django.db import connections
+
+from bench import course
+from bench.contenders.raw_sql import ENTRIES, MODULES
+from history.models import StudentModuleHistory
+
+LONG_AGO = "2026-01-05 08:00:00"
+DIGIT = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
+
+
+def numbers(count: int) -> str:
+    """Return a subquery whose one column ``n`` counts from 0 to ``count`` - 1: portable, and quick enough."""
+    places = range(len(str(count - 1)))
+    value = " + ".join(f"{10**place} * p{place}.d" for place in places)
+    tables = " CROSS JOIN ".join(f"({DIGIT}) p{place}" for place in places)
+    return f"(SELECT {value} AS n FROM {tables} WHERE {value} < {count}) numbers"
+
+
+def joined(vendor: str, *parts: str) -> str:
+    """Return the expression that puts texts together."""
+    return f"CONCAT({', '.join(parts)})" if vendor == "mysql" else f"({' || '.join(parts)})"
+
+
+def block_key(vendor: str, number: str) -> str:
+    """Return the expression for the key of the block with a number: as random as real keys are."""
+    stem = str(course.COURSE.make_usage_key("problem", "x"))[:-1].replace("%", "%%")
+    text = f"CAST({number} AS CHAR(20))" if vendor == "mysql" else f"CAST({number} AS VARCHAR(20))"
+    return joined(vendor, f"'{stem}'", f"MD5({text})")
+
+
+def fill_course(rows: int, learners: int) -> None:
+    """Fill the course with ``rows`` states of real length, those of each block for all learners together."""
+    connection = connections["default"]
+    users = [course.new_learner() for _ in range(learners)]
+    get_user_model().objects.bulk_create(users)
+    first = get_user_model().objects.order_by("pk").values_list("pk", flat=True)[0]
+    before, _, after = course.text(course.state(11) | {"seed": "HERE"}).partition('"HERE"')
+    state = joined(connection.vendor, "%s", "n", "%s")
+    block = block_key(connection.vendor, f"n - n %% {learners}")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {MODULES} (student_id, course_id, module_state_key, module_type, state, done, version, "
+            f"created, modified) SELECT {first} + n %% {learners}, %s, {block}, 'problem', {state}, 'na', 1, "
+            f"%s, %s FROM {numbers(rows)} ORDER BY n",
+            [str(course.COURSE), before, after, LONG_AGO, LONG_AGO],
+        )
+
+
+def fill_history(alias: str, entries: int, versions: int) -> None:
+    """Fill a history with short entries of many rows, ``versions`` of each, in the order in which time brings them.
+
+    The rows have even ids, so that odd ones can be written among them.
+    """
+    connection = connections[alias]
+    rows = entries // versions
+    block = block_key(connection.vendor, f"n %% {rows}")
+    state = joined(connection.vendor, "'{\"attempts\":'", "n", '\',"done":false,"seed":7}\'')
+    with without_indexes(alias), connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {ENTRIES} (student_module_id, version, action, student_id, course_id, module_state_key, "
+            "module_type, state, created, reason, request_id) "
+            f"SELECT 2 * (n %% {rows} + 1), (n - n %% {rows}) / {rows} + 1, 'changed', 1 + n %% 997, %s, {block}, "
+            f"'problem', {state}, %s, '', '' FROM {numbers(entries)} ORDER BY n",
+            [str(course.COURSE), LONG_AGO],
+        )
+
+
+@contextmanager
+def without_indexes(alias: str) -> Iterator[None]:
+    """Drop the history's indexes and build them afterwards, which takes a fraction of the time."""
+    with connections[alias].schema_editor() as editor:
+        for index in StudentModuleHistory._meta.indexes:
+            editor.remove_index(StudentModuleHistory, index)
+    yield
+    with connections[alias].schema_editor() as editor:
+        for index in StudentModuleHistory._meta.indexes:
+            editor.add_index(StudentModuleHistory, index)
+
+
+def insert_rows(learner_id: int, ids: Sequence[int], keys: Sequence[str], states: Sequence[str]) -> None:
+    """Insert a learner's rows with these ids, each at version 1."""
+    with connections["default"].cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {MODULES} (id, student_id, course_id, module_state_key, module_type, state, done, version, "
+            "created, modified) VALUES (%s, %s, %s, %s, 'problem', %s, 'na', 1, %s, %s)",
+            [
+                (row_id, learner_id, str(course.COURSE), key, state, LONG_AGO, LONG_AGO)
+                for row_id, key, state in zip(ids, keys, states, strict=True)
+            ],
+        )

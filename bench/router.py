@@ -1,0 +1,26 @@
+"""Sends what the contenders keep of the past to the history database, and the rest of theirs to ``default``."""
+
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, models
+
+from bench.settings import HISTORY
+
+APP_LABEL = "bench"
+OF_THE_PAST = {"perblockhistory", "historicalsimplehistorymodule"}
+
+
+class ContendersRouter:
+    """Decides for the models of the app labelled ``bench`` alone."""
+
+    def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
+        return _alias(model._meta.model_name) if model._meta.app_label == APP_LABEL else None
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
+        return db == _alias(model_name) if app_label == APP_LABEL else None
+
+
+def _alias(model_name: str | None) -> str:
+    return HISTORY if model_name in OF_THE_PAST else DEFAULT_DB_ALIAS

@@ -1,0 +1,66 @@
+"""The store as a project runs it, with the contenders' apps beside it.
+
+DATABASE_URL, HISTORY_DATABASE_URL   where the benchmark may create databases: those named, with ``bench_`` before
+                                     their names. Without them, PostgreSQL on 127.0.0.1.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+from config.databases import database
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "bench_"
+DEFAULT_URL = "postgres://postgres@127.0.0.1:5432/student_modules"
+
+HISTORY = "student_module_history"
+# Three histories of different size, for the one case that compares them.
+GROWN = {"history_small": "small", "history_medium": "medium", "history_large": "large"}
+
+env = environ.Env()
+
+
+def beside(url: str) -> str:
+    """Return the URL of a database for the history on the server, or in the folder, of the state's."""
+    parts = urlsplit(url)
+    path = Path(parts.path)
+    return parts._replace(path=f"{path.parent / path.stem}_history{path.suffix}".replace("//", "/")).geturl()
+
+
+def own_database(variable: str, suffix: str = "") -> dict[str, Any]:
+    """Return an alias whose database the benchmark creates and drops, as Django's test runner does with its own."""
+    settings = database(env, variable, ROOT / "var" / f"{variable.lower()}.sqlite3")
+    path = Path(settings["NAME"])
+    settings["TEST"] = {"NAME": str(path.with_name(f"{PREFIX}{path.stem}{suffix}{path.suffix}"))}
+    return settings
+
+
+os.environ.setdefault("DATABASE_URL", DEFAULT_URL)
+os.environ.setdefault("HISTORY_DATABASE_URL", beside(os.environ["DATABASE_URL"]))
+
+DATABASES = {
+    "default": own_database("DATABASE_URL"),
+    HISTORY: own_database("HISTORY_DATABASE_URL"),
+    **{alias: own_database("HISTORY_DATABASE_URL", f"_{size}") for alias, size in GROWN.items()},
+}
+DATABASE_ROUTERS = ["bench.router.ContendersRouter", "routers.StudentModuleHistoryRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "kvstore",
+    "history",
+    "simple_history",
+    "bench",
+]
+SECRET_KEY = "signs nothing: the benchmark serves nobody"  # noqa: S105
+DEBUG = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+# Learners of the benchmark never log in.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,49 @@
+"""Something for staff to find: a job in the night that lost a learner's answer."""
+
+from collections.abc import Collection
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from demo.sample_course import SAMPLE_COURSE, SPRING_TIDES
+from history.api import change_context, timeline
+from kvstore.api import DjangoXBlockUserStateClient, set_score
+from kvstore.models import StudentModule
+
+BLOCK = SAMPLE_COURSE.key.make_usage_key(SPRING_TIDES.block_type, SPRING_TIDES.block_id)
+REASON = "nightly regrade"
+JOB = "regrade-job-17"
+LOST_FIELDS = ("answer", "earned")
+
+
+def lose_an_answer(learners: Collection[User], actor: User) -> StudentModule | None:
+    """Take an answer and its grade from the first learner who needed a second attempt and solved the problem.
+
+    Returns the row it was taken from, now or by an earlier call: once is enough, also where it was put back since.
+    None where no learner got so far.
+    """
+    rows = list(
+        StudentModule.objects.filter(student__in=learners, module_state_key=BLOCK)
+        .select_related("student")
+        .order_by("student_id")
+    )
+    lost = next(filter(_was_regraded, rows), None)
+    if lost is None and (lost := next(filter(_solved_late, rows), None)) is not None:
+        _regrade(lost, actor)
+    return lost
+
+
+def _was_regraded(row: StudentModule) -> bool:
+    return any(entry.reason == REASON for entry in timeline(row.student, BLOCK))
+
+
+def _solved_late(row: StudentModule) -> bool:
+    state = DjangoXBlockUserStateClient().get(row.student.get_username(), BLOCK).state or {}
+    return state.get("attempts", 0) > 1 and row.grade is not None and row.grade == row.max_grade
+
+
+def _regrade(row: StudentModule, actor: User) -> None:
+    # The attempts are left as they were: the page says that the learner answered, and no longer what.
+    with change_context(actor=actor, reason=REASON, request_id=JOB), transaction.atomic():
+        DjangoXBlockUserStateClient().delete(row.student.get_username(), BLOCK, fields=list(LOST_FIELDS))
+        set_score(row.student_id, BLOCK, 0, SPRING_TIDES.fields["weight"])

@@ -1,0 +1,54 @@
+"""Keys in the address of a courseware page, as staff paste it from a learner's message or from their browser."""
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from opaque_keys import OpaqueKey
+from opaque_keys.edx.keys import LearningContextKey, UsageKey
+
+from kvstore.exceptions import UnusableKey
+from kvstore.keys import key_from_text
+
+MAX_LENGTH = 8_000
+"""characters; a longer address is no page's"""
+
+ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+
+# A key goes on until something that no key has in it. Keys of the old form have three slashes of their own, which
+# addresses made by the old courseware write as ;_ and their semicolons as ;;.
+PART = r"[\w.~:+@$;%-]+"
+NEW_FORM = rf"(?<![\w-])[a-z][\w-]{{0,40}}:{PART}"
+BLOCK = re.compile(rf"i4x://{PART}/{PART}/{PART}/{PART}|i4x:;_;_{PART}|{NEW_FORM}")
+COURSE = re.compile(rf"{NEW_FORM}|(?<=/courses/)[\w.~-]+/[\w.~-]+/[\w.~-]+(?=[/?#]|$)")
+CANDIDATES = 20
+"""how many of what looks like a key are tried, from the end"""
+
+
+def keys_in(address: str) -> tuple[UsageKey | None, LearningContextKey | None]:
+    """Return the block that an address names and the course, each the last one where it names several.
+
+    The keys may be in the path, the query or the fragment, percent-encoded up to twice.
+    """
+    block, course = None, None
+    text = address[:MAX_LENGTH]
+    for _ in range(3):
+        block = block or _last(BLOCK, text, UsageKey)
+        course = course or _last(COURSE, text, LearningContextKey)
+        text = unquote(text)
+    return block, course
+
+
+def _last(pattern: re.Pattern[str], text: str, key_class: type[OpaqueKey]) -> Any:
+    for found in reversed(pattern.findall(text)[-CANDIDATES:]):
+        try:
+            return key_from_text(_unescaped(found).rstrip(".,:;"), key_class)
+        except UnusableKey:
+            continue
+    return None
+
+
+def _unescaped(found: str) -> str:
+    if not found.startswith("i4x:;_;_"):
+        return found
+    return re.sub(r";[_;]", lambda escape: {";_": "/", ";;": ";"}[escape.group()], found)

@@ -1,0 +1,34 @@
+"""What the tests of lists share: a member of the staff who asks for pages, and rows to be found."""
+
+from django.urls import reverse
+
+from kvstore.api import DjangoXBlockUserStateClient
+from kvstore.testing import UserFactory
+
+ALIAS = "student_module_history"
+STATE_LIST = reverse("admin:xblock_kvstore_studentmodule_changelist")
+WAITING_LIST = reverse("admin:xblock_history_pendinghistory_changelist")
+HISTORY_LIST = reverse("admin:xblock_history_studentmodulehistory_changelist")
+
+
+class Lists:
+    """Asks for lists as a superuser, and writes learners' state."""
+
+    databases = {"default", ALIAS}
+
+    def sign_in(self):
+        self.client.force_login(UserFactory(username="staff", is_staff=True, is_superuser=True))
+
+    def page(self, url, **query):
+        response = self.client.get(url, {name: str(value) for name, value in query.items()})
+        self.assertEqual(response.status_code, 200, response.headers.get("Location"))
+        return response
+
+    def changelist(self, url, **query):
+        return self.page(url, **query).context["cl"]
+
+    def found(self, url, **query):
+        return list(self.changelist(url, **query).result_list)
+
+    def set(self, name, key, **fields):
+        DjangoXBlockUserStateClient().set(name, key, fields or {"answer": "a"})

@@ -1,0 +1,163 @@
+"""Who may open and do what in the admin: every role, every address, to look (GET) and to act (POST).
+
+Everything rolls back on both aliases.
+"""
+
+from django.contrib.auth.models import Permission
+from django.test import TestCase
+from django.urls import reverse
+
+from history.api import timeline
+from history.models import StudentModuleHistory
+from kvstore.api import DjangoXBlockUserStateClient
+from kvstore.models import StudentModule
+from kvstore.testing import UserFactory
+from tests.kvstore.blocks import usage
+
+BLOCK = usage("block")
+LOGIN, DENIED, NOT_ALLOWED, SHOWN, LED_ON = 302, 403, 405, 200, 302
+
+ROLES = {
+    "anonymous": None,
+    "nobody": (),
+    "view": ("view_studentmodule", "view_studentmodulehistory", "view_pendinghistory"),
+    "change": ("view_studentmodule", "view_studentmodulehistory", "view_pendinghistory", "change_studentmodule"),
+    # Of no use by itself: what may not be seen or changed is not restored.
+    "restore alone": ("restore_studentmodule",),
+    "restore": ("view_studentmodulehistory", "change_studentmodule", "restore_studentmodule"),
+    "export alone": ("export_studentmodulehistory",),
+    "export": ("view_studentmodulehistory", "export_studentmodulehistory"),
+    "superuser": None,
+}
+NAMES = list(ROLES)
+
+
+def per_role(*statuses):
+    """Return the status for each role, in the order of ROLES."""
+    return dict(zip(NAMES, statuses, strict=True))
+
+
+# Who may change a StudentModule may, to Django, view it too.
+STATE = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, SHOWN, DENIED, DENIED, SHOWN)
+HISTORY = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, SHOWN, DENIED, SHOWN, SHOWN)
+WAITING = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, DENIED, DENIED, DENIED, SHOWN)
+RESTORE = per_role(LOGIN, DENIED, DENIED, DENIED, DENIED, SHOWN, DENIED, DENIED, SHOWN)
+EXPORT = per_role(LOGIN, DENIED, DENIED, DENIED, DENIED, DENIED, DENIED, SHOWN, SHOWN)
+NEVER = per_role(LOGIN, *[DENIED] * 8)
+ONLY_LOOKED_AT = per_role(LOGIN, *[NOT_ALLOWED] * 8)
+
+
+class Matrix(TestCase):
+    databases = {"default", "student_module_history"}
+
+    @classmethod
+    def setUpTestData(cls):
+        learner = UserFactory(username="amara")
+        client = DjangoXBlockUserStateClient()
+        client.set("amara", BLOCK, {"answer": "a"})
+        client.set("amara", BLOCK, {"answer": "b"})
+        cls.row = StudentModule.objects.get(student=learner)
+        cls.entry = StudentModuleHistory.objects.get(version=1)
+        cls.users = {name: cls.user(name, codenames) for name, codenames in ROLES.items() if name != "anonymous"}
+
+    @classmethod
+    def user(cls, name, codenames):
+        user = UserFactory(username=name.replace(" ", "-"), is_staff=True, is_superuser=name == "superuser")
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames or ()))
+        return user
+
+    def pages(self):
+        """Return every address: whether it is allowed to look, and to act."""
+
+        def of(model, page, *args):
+            return reverse(f"admin:{model}_{page}", args=args)
+
+        def block(page, *args):
+            return reverse(f"admin:xblock_history_{page}", args=[self.row.pk, *args])
+
+        state, history, waiting = (
+            "xblock_kvstore_studentmodule",
+            "xblock_history_studentmodulehistory",
+            "xblock_history_pendinghistory",
+        )
+        return {
+            of(state, "changelist"): (STATE, STATE),
+            of(state, "change", self.row.pk): (STATE, NEVER),
+            of(state, "add"): (NEVER, NEVER),
+            of(state, "delete", self.row.pk): (NEVER, NEVER),
+            of(history, "changelist"): (HISTORY, HISTORY),
+            of(history, "change", self.entry.pk): (HISTORY, NEVER),
+            of(history, "add"): (NEVER, NEVER),
+            of(history, "delete", self.entry.pk): (NEVER, NEVER),
+            f"{of(history, 'export')}?q=amara": (EXPORT, ONLY_LOOKED_AT),
+            of(waiting, "changelist"): (WAITING, WAITING),
+            of(waiting, "add"): (NEVER, NEVER),
+            block("timeline"): (HISTORY, ONLY_LOOKED_AT),
+            block("version", 1): (HISTORY, ONLY_LOOKED_AT),
+            block("state", 1): (HISTORY, ONLY_LOOKED_AT),
+            f"{block('compare')}?a=1&b=2": (HISTORY, ONLY_LOOKED_AT),
+            f"{block('timeline_export')}?format=csv": (EXPORT, ONLY_LOOKED_AT),
+            block("restore", 1): (RESTORE, {}),
+        }
+
+    def visit(self, role, method, url, **data):
+        self.client.logout()
+        if role in self.users:
+            self.client.force_login(self.users[role])
+        return getattr(self.client, method)(url, data)
+
+    def test_every_cell(self):
+        for url, allowed in self.pages().items():
+            for method, expected in zip(("get", "post"), allowed, strict=True):
+                for role, status in expected.items():
+                    with self.subTest(role=role, method=method, url=url):
+                        response = self.visit(role, method, url)
+                        self.assertEqual(response.status_code, status)
+                        if role == "anonymous":
+                            self.assertIn("/admin/login/", response["Location"])
+        # After all that: nothing was written.
+        self.assertEqual([entry.version for entry in timeline(self.row.student_id, BLOCK)], [2, 1])
+
+    def test_who_may_restore_by_post(self):
+        url = reverse("admin:xblock_history_restore", args=[self.row.pk, 1])
+        for role, status in RESTORE.items():
+            with self.subTest(role=role):
+                version = StudentModule.objects.get().version
+                response = self.visit(role, "post", url, reason="answer lost", expected_version=version)
+                restored = status == SHOWN
+                self.assertEqual(response.status_code, LED_ON if restored else status)
+                self.assertEqual(StudentModule.objects.get().version, version + restored)
+                if restored:
+                    DjangoXBlockUserStateClient().set("amara", BLOCK, {"answer": "b"})
+
+    def test_what_leads_to_the_timeline(self):
+        for name, args in (
+            ("admin:xblock_kvstore_studentmodule_history", [self.row.pk]),
+            ("admin:xblock_history_moment", [self.row.pk]),
+        ):
+            for role, status in HISTORY.items():
+                with self.subTest(role=role, name=name):
+                    response = self.visit(role, "get", reverse(name, args=args))
+                    expected = LED_ON if status == SHOWN else status
+                    self.assertEqual(response.status_code, expected)
+
+    def test_a_forged_restore_without_the_token_of_the_form_is_refused(self):
+        browser = self.client_class(enforce_csrf_checks=True)
+        browser.force_login(self.users["superuser"])
+        url = reverse("admin:xblock_history_restore", args=[self.row.pk, 1])
+        self.assertEqual(browser.post(url, {"reason": "r", "expected_version": 2}).status_code, 403)
+        self.assertEqual(StudentModule.objects.get().version, 2)
+
+    def test_rows_that_never_were_are_found_by_nobody(self):
+        for role, status in (("nobody", 403), ("view", 404), ("superuser", 404)):
+            for row_id in (10**9, 10**30):
+                with self.subTest(role=role, row_id=row_id):
+                    url = reverse("admin:xblock_history_timeline", args=[row_id])
+                    self.assertEqual(self.visit(role, "get", url).status_code, status)
+
+    def test_another_learners_version_is_not_shown_under_this_row(self):
+        UserFactory(username="bo")
+        DjangoXBlockUserStateClient().set("bo", BLOCK, {"answer": "of bo"})
+        other = StudentModule.objects.get(student__username="bo")
+        url = reverse("admin:xblock_history_compare", args=[self.row.pk])
+        self.assertEqual(self.visit("superuser", "get", f"{url}?a=1&b={other.pk}.1").status_code, 404)

@@ -1,0 +1,65 @@
+"""Debian's Chromium without a screen, as the tests drive it."""
+
+import shutil
+import tempfile
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from selenium import webdriver
+
+PROGRAMS = ("chromium", "chromedriver")
+PACKAGES = "chromium chromium-driver"
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+WIDE = (1280, 1000)
+SECONDS = 20
+"""that a page or a script may take"""
+
+
+def missing() -> str:
+    """Return why there is no browser to test with; nothing where there is one."""
+    absent = [program for program in PROGRAMS if not shutil.which(program)]
+    return f"there is no {' and no '.join(absent)} (Debian: apt-get install {PACKAGES})" if absent else ""
+
+
+@contextmanager
+def chromium() -> AbstractContextManager[Any]:
+    """Start a browser of its own, with nothing remembered, and end it."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = webdriver.ChromeOptions()
+        options.binary_location = shutil.which("chromium")
+        for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={WIDE[0]},{WIDE[1]}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        # Named, so that Selenium does not go and download one.
+        service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+        browser = webdriver.Chrome(options=options, service=service)
+        try:
+            browser.set_page_load_timeout(SECONDS)
+            browser.set_script_timeout(SECONDS)
+            yield browser
+        finally:
+            browser.quit()
+
+
+def prefer(browser: Any, scheme: str) -> None:
+    """Let pages know that the person at the browser prefers ``light`` or ``dark``."""
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
+
+
+def resize(browser: Any, width: int, height: int) -> None:
+    """Give the page a size, which may be smaller than a window can be."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

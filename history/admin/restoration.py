@@ -13,13 +13,14 @@ from django.utils.translation import gettext_lazy
 
 from history.admin.block_pages import RESTORE, BlockPagesAdmin, block_page, names_on, owner_for, page_url
 from history.admin.log import note
-from history.admin.steps import score_text, step
+from history.admin.steps import step
 from history.admin.version import loaded, version_of
 from history.diff import diff
 from history.exceptions import RestoreRefused, UnusableContext
 from history.models import MAX_REASON_LENGTH
 from history.owners import Owner
 from history.restoring import restore
+from kvstore.admin.rendering import score_text
 from kvstore.exceptions import KVStoreError, WriteConflict
 from kvstore.models import StudentModule
 

@@ -13,6 +13,7 @@ from history.marks import Mark, marks
 from history.models import Entry, PendingHistory, StudentModuleHistory
 from history.sizes import light
 from kvstore.admin.names import name_of
+from kvstore.admin.rendering import score_text
 from kvstore.visible import cut, visible
 
 COMPARED_BYTES = 200_000
@@ -97,8 +98,10 @@ def step(
     model_admin: BlockPagesAdmin, entry: Any, older: Any, names: Mapping[int, str], *, is_next: bool = True
 ) -> Step:
     """Return a version beside the one before it, if there is one, or beside an earlier one unless ``is_next``."""
-    # A row that was made anew began with nothing; what was before it, its deletion says.
-    before = older if older is not None and older.student_module_id == entry.student_module_id else None
+    before = older
+    if is_next and older is not None and older.student_module_id != entry.student_module_id:
+        # A row that was made anew began with nothing; what was before it, its deletion says.
+        before = None
     is_too_large = any(one is not None and one.size is not None and one.small_state is None for one in (entry, before))
     for one in filter(None, (entry, before)):
         one.state = one.small_state
@@ -126,10 +129,3 @@ def comparison_url(model_admin: BlockPagesAdmin, one: Entry, other: Entry) -> st
     base = page_url(model_admin, "compare", other.student_module_id)
     keys = [f"{entry.student_module_id}.{entry.version}" for entry in (one, other)]
     return f"{base}?a={keys[0]}&b={keys[1]}"
-
-
-def score_text(entry: Any) -> str:
-    """Return the score of an entry or row for people, empty where it has none."""
-    if entry.grade is None:
-        return ""
-    return f"{entry.grade:g}" if entry.max_grade is None else f"{entry.grade:g} / {entry.max_grade:g}"

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from kvstore.admin import search
 from kvstore.admin.keyset import KeysetChangeList
 from kvstore.admin.names import name_of, usernames
-from kvstore.admin.rendering import as_html
+from kvstore.admin.rendering import as_html, score_text
 from kvstore.admin.walks import Walk
 
 
@@ -85,7 +85,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=gettext_lazy("score"))
     def score(self, row: Any) -> str:
-        return "-" if row.grade is None else f"{row.grade:g} / {'?' if row.max_grade is None else f'{row.max_grade:g}'}"
+        return score_text(row) or "-"
 
     @admin.display(description=gettext_lazy("state"))
     def readable_state(self, row: Any) -> str:

@@ -46,6 +46,14 @@ def as_html(text: str | None) -> SafeString:
     return format_html('<pre tabindex="0">{}\n{}</pre>', shown.text, more)
 
 
+def score_text(row: Any) -> str:
+    """Return the score of a row or an entry, empty where it has none; every digit that tells two scores apart."""
+    if row.grade is None:
+        return ""
+    grade, most = (f"{score:.15g}" if score is not None else "?" for score in (row.grade, row.max_grade))
+    return f"{grade} / {most}"
+
+
 def _indented(value: Any) -> tuple[str, bool]:
     # Piece by piece: indenting what is deep and wide can make a thousand times of it.
     pieces, length = [], 0

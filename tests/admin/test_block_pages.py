@@ -92,6 +92,14 @@ class Timeline(PagesTestCase):
         self.assertLessEqual({"attempts-fell", "waiting"}, marks[5])
         self.assertContains(self.get(page("timeline", row.pk)), "1 version waits for the history database")
 
+    def test_scores_are_told_apart_to_the_last_digit(self):
+        row = self.set(answer=1)
+        set_score(self.learner.pk, BLOCK, 1234567.25, 2000000)
+        set_score(self.learner.pk, BLOCK, 1234567.5, 2000000)
+        response = self.get(page("timeline", row.pk))
+        self.assertContains(response, "1234567.25 / 2000000")
+        self.assertContains(response, "1234567.5 / 2000000")
+
     def test_missing_versions_are_named(self):
         for number in range(4):
             row = self.set(answer=number)
@@ -320,6 +328,8 @@ class Comparison(PagesTestCase):
         row = self.set(answer=2)
         response = self.get(page("compare", row.pk, a=f"{old_id}.1", b=1))
         self.assertEqual(response.context["older"].entry.student_module_id, old_id)
+        (change,) = response.context["difference"].changes
+        self.assertEqual((change.old, change.new), (1, 2))
 
 
 class RowPage(PagesTestCase):

@@ -1,22 +1,16 @@
-"""The pages about one block of one learner: their addresses, who may open them, and what they have in common."""
+"""What the pages about one block of one learner have in common: whose block it is, who may ask, and the frame."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, path, reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
 
-from history.admin.outage import or_unavailable
-from history.models import StudentModuleHistory
 from history.owners import Owner, owner_of
 from kvstore.admin.names import name_of, usernames
 from kvstore.models import StudentModule
@@ -37,67 +31,6 @@ class BlockPagesAdmin(Protocol):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool: ...
     def has_restore_permission(self, request: HttpRequest, obj: Any = None) -> bool: ...
     def has_export_permission(self, request: HttpRequest, obj: Any = None) -> bool: ...
-
-
-View = Callable[..., HttpResponseBase]
-
-# Looking at a page never writes, and only one page acts.
-ACTING = {"restore": require_http_methods(["GET", "HEAD", "POST"])}
-
-
-class BlockPages:
-    """Gives the admin of the entries the pages of a block.
-
-    To let staff see, restore or export some courses only, override the three ``has_..._permission`` methods: ``obj`` is
-    None where the question is general, and otherwise has a ``course_id``.
-    """
-
-    def get_urls(self) -> list[Any]:
-        return [*block_urls(cast(Any, self)), *super().get_urls()]  # type: ignore[misc]
-
-    def has_restore_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return whether a version may be put back: it takes a permission of its own, and those to view and change."""
-        admin = cast(Any, self)
-        may_write = request.user.has_perms(
-            ["xblock_kvstore.change_studentmodule", "xblock_history.restore_studentmodule"]
-        )
-        return bool(may_write and admin.has_view_permission(request, obj))
-
-    def has_export_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return whether entries may be exported: it takes a permission of its own, and that to view."""
-        admin = cast(Any, self)
-        may_export = request.user.has_perm("xblock_history.export_studentmodulehistory")
-        return bool(may_export and admin.has_view_permission(request, obj))
-
-
-def block_urls(model_admin: ModelAdmin[Any]) -> list[Any]:
-    """Return the addresses of the pages of a block."""
-    from history.admin.comparison import comparison_page
-    from history.admin.restoration import restoration_page
-    from history.admin.timeline import moment_page, timeline_page
-    from history.admin.timeline_export import export_timeline
-    from history.admin.version import state_download, version_page
-
-    # admin_view protects from forged forms, and asks who is no staff to log in.
-    pages: list[tuple[str, View, str]] = [
-        ("", timeline_page, "timeline"),
-        ("at/", moment_page, "moment"),
-        ("compare/", comparison_page, "compare"),
-        ("export/", export_timeline, "timeline_export"),
-        ("<int:version>/", version_page, "version"),
-        ("<int:version>/state/", state_download, "state"),
-        ("<int:version>/restore/", restoration_page, "restore"),
-    ]
-    return [
-        path(
-            f"timeline/<int:row_id>/{route}",
-            model_admin.admin_site.admin_view(
-                ACTING.get(name, require_safe)(partial(or_unavailable(view), model_admin))
-            ),
-            name=f"xblock_history_{name}",
-        )
-        for route, view, name in pages
-    ]
 
 
 def page_url(model_admin: BlockPagesAdmin, name: str, *args: int) -> str:
@@ -158,12 +91,6 @@ def block_page(
 def names_on(owner: Owner, entries: list[Any]) -> dict[int, str]:
     """Return the names of the learner and of those who made the entries, in one query."""
     return usernames({owner.student_id, *(entry.actor_id for entry in entries if entry.actor_id is not None)})
-
-
-def registered(site: Any) -> BlockPagesAdmin | None:
-    """Return the admin of the entries in a site, None where it has none that shows these pages."""
-    model_admin = site._registry.get(StudentModuleHistory)
-    return cast(BlockPagesAdmin, model_admin) if isinstance(model_admin, BlockPages) else None
 
 
 def _row_url(site: Any, row_id: int) -> str:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from history.admin.block_pages import BlockPages
+from history.admin.block_admin import BlockPages
 from history.admin.changelists import EXPORT_URL, CommittedChangeList, EntryChangeList
 from history.admin.filters import ActionFilter, CreatedFilter, RecordedTypeFilter
 from history.admin.links import timeline_url

@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from history.admin.block_pages import names_on, page_url, registered
+from history.admin.block_admin import registered
+from history.admin.block_pages import names_on, page_url
 from history.admin.steps import compared, steps
 from history.exceptions import HistoryUnavailable
 from history.health import backlog

@@ -15,12 +15,12 @@ LONG_AGO = "2026-01-05 08:00:00"
 DIGIT = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
 
 
-def numbers(count: int) -> str:
-    """Return a subquery whose one column ``n`` counts from 0 to ``count`` - 1: portable, and quick enough."""
-    places = range(len(str(count - 1)))
+def numbers(start: int, end: int) -> str:
+    """Return a subquery whose one column ``n`` counts from ``start`` to ``end`` - 1: portable, and quick enough."""
+    places = range(len(str(end - 1)))
     value = " + ".join(f"{10**place} * p{place}.d" for place in places)
     tables = " CROSS JOIN ".join(f"({DIGIT}) p{place}" for place in places)
-    return f"(SELECT {value} AS n FROM {tables} WHERE {value} < {count}) numbers"
+    return f"(SELECT {value} AS n FROM {tables} WHERE {value} >= {start} AND {value} < {end}) numbers"
 
 
 def joined(vendor: str, *parts: str) -> str:
@@ -48,7 +48,7 @@ def fill_course(rows: int, learners: int) -> None:
         cursor.execute(
             f"INSERT INTO {MODULES} (student_id, course_id, module_state_key, module_type, state, done, version, "
             f"created, modified) SELECT {first} + n %% {learners}, %s, {block}, 'problem', {state}, 'na', 1, "
-            f"%s, %s FROM {numbers(rows)} ORDER BY n",
+            f"%s, %s FROM {numbers(0, rows)} ORDER BY n",
             [str(course.COURSE), before, after, LONG_AGO, LONG_AGO],
         )
 
@@ -58,16 +58,25 @@ def fill_history(alias: str, entries: int, versions: int) -> None:
 
     The rows have even ids, so that odd ones can be written among them.
     """
-    connection = connections[alias]
+    # Indexes that are built at once are packed full, and split under the first writes. The last entries come when the
+    # indexes are there, so that they have room here and there, as those that have grown.
+    packed = entries - entries // 8
     rows = entries // versions
+    with without_indexes(alias):
+        _insert_entries(alias, rows, numbers(0, packed))
+    _insert_entries(alias, rows, numbers(packed, entries))
+
+
+def _insert_entries(alias: str, rows: int, numbers: str) -> None:
+    connection = connections[alias]
     block = block_key(connection.vendor, f"n %% {rows}")
     state = joined(connection.vendor, "'{\"attempts\":'", "n", '\',"done":false,"seed":7}\'')
-    with without_indexes(alias), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {ENTRIES} (student_module_id, version, action, student_id, course_id, module_state_key, "
             "module_type, state, created, reason, request_id) "
             f"SELECT 2 * (n %% {rows} + 1), (n - n %% {rows}) / {rows} + 1, 'changed', 1 + n %% 997, %s, {block}, "
-            f"'problem', {state}, %s, '', '' FROM {numbers(entries)} ORDER BY n",
+            f"'problem', {state}, %s, '', '' FROM {numbers} ORDER BY n",
             [str(course.COURSE), LONG_AGO],
         )
 

@@ -8,14 +8,14 @@ from bench.workers import Phase
 
 CONTENDERS = (STORE, RAW, PER_BLOCK)
 PROCESSES = (1, 2, 4, 8)
-SECONDS = 1.0
+SECONDS = 0.8
 
 
 def measure(options: Options) -> Iterator[Measurement]:
     databases.settle()
     phases = [
         Phase(number, processes, name)
-        for number in range(Rounds(8, 2).chosen(options))
+        for number in range(Rounds(7, 2).chosen(options))
         for processes in PROCESSES
         for name in turned(number)
     ]

@@ -11,7 +11,7 @@ from django.test.runner import DiscoverRunner
 class CountingRunner(DiscoverRunner):
     """Writes the numbers of tests passed, failed and skipped to the file that TEST_COUNTS names.
 
-    Looks for tests nowhere but in ``tests``, if not told: the benchmark's modules need apps that are not installed here.
+    Looks for tests in ``tests`` alone, if not told: the benchmark's modules need apps that are not installed here.
     """
 
     def build_suite(self, test_labels: Any = None, **kwargs: Any) -> Any:

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import django
 
@@ -40,7 +41,7 @@ def parser(names: list[str]) -> argparse.ArgumentParser:
     return found
 
 
-def run(chosen: list, options: argparse.Namespace, output: Path | None) -> int:
+def run(chosen: list[Any], options: argparse.Namespace, output: Path | None) -> int:
     from bench import databases, machine, report, results
     from bench.case import Measurement, Options
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.test.utils import override_settings
@@ -129,7 +128,6 @@ def _drop(alias: str, name: str) -> None:
     if made == name:
         return
     connection.creation.destroy_test_db(name, verbosity=0)
-    settings.DATABASES[alias]["NAME"] = name
     if connection.vendor == "sqlite":
         for ending in ("-wal", "-shm"):
             Path(f"{made}{ending}").unlink(missing_ok=True)

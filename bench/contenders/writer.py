@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import models, transaction
 from opaque_keys.edx.keys import UsageKey
 
 from bench import course
@@ -17,7 +17,7 @@ Operation = Callable[[], Any]
 class Writer(ABC):
     """A learner's rows of these blocks, one contender's way to write them, and how to see what it wrote."""
 
-    name: ClassVar[str]
+    name: str
     keeps_history: ClassVar[bool] = True
 
     def __init__(self, keys: Sequence[UsageKey], shape: course.Shape = course.CAPA) -> None:
@@ -103,7 +103,6 @@ class Writer(ABC):
 
 def in_transaction(operation: Operation) -> Operation:
     """Return an operation that runs another one in a transaction of Django's on ``default``."""
-    from django.db import transaction
 
     def run() -> None:
         with transaction.atomic():

@@ -164,7 +164,8 @@ class Indexes(TransactionTestCase):
             # On the last pages so few rows are left that sorting them may cost less.
             for page, plan in enumerate(plans[:2]):
                 with self.subTest(walk=name, page=page):
-                    self.assertEqual(plan.indexes, {index}, plan)
+                    # MySQL's name for the primary key is every table's: by it the learner's name is looked up.
+                    self.assertEqual(plan.indexes - {"PRIMARY"}, {index}, plan)
                     self.assertFalse(plan.scans or plan.sorts, plan)
 
     def plans(self, operation, model):

@@ -4,9 +4,9 @@ Names are the model's, quoted; values are bound; where databases differ, Django'
 the order of the columns, its keys as text.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -29,8 +29,8 @@ def select_for_update(
     with connection.cursor() as cursor:
         cursor.execute(statement, _parameters(connection, filters.values()))
         rows: Rows = cursor.fetchall()
-    converters = _converters(connection, model, columns)
-    return [_converted(row, converters) for row in rows] if converters else rows
+    unread = _unread(using, model, columns)
+    return _read(connection, unread, rows) if unread else rows
 
 
 def update(model: type[Model], row_id: int, values: Mapping[str, Any], using: str) -> None:
@@ -136,20 +136,19 @@ def _parameters(connection: BaseDatabaseWrapper, rows: Iterable[Iterable[Any]]) 
     return [adapt(value) if isinstance(value, datetime) else value for value in chain.from_iterable(rows)]
 
 
-def _converters(
-    connection: BaseDatabaseWrapper, model: type[Model], columns: tuple[str, ...]
-) -> list[tuple[int, Callable[[Any], Any]]]:
-    """Return what the backend makes of those columns, by their place, that its driver does not read itself: times."""
-    found: list[tuple[int, Callable[[Any], Any]]] = []
-    for place, name in enumerate(columns):
-        column = model._meta.get_field(name).cached_col  # type: ignore[union-attr]
-        for convert in connection.ops.get_db_converters(column):
-            found.append((place, partial(convert, expression=column, connection=connection)))
-    return found
+@cache
+def _unread(using: str, model: type[Model], columns: tuple[str, ...]) -> tuple[tuple[int, Any], ...]:
+    """Return, with their places, those columns that the driver of an alias does not read itself: times."""
+    expressions = [(place, model._meta.get_field(name).cached_col) for place, name in enumerate(columns)]  # type: ignore[union-attr]
+    return tuple(found for found in expressions if connections[using].ops.get_db_converters(found[1]))
 
 
-def _converted(row: tuple[Any, ...], converters: Iterable[tuple[int, Callable[[Any], Any]]]) -> tuple[Any, ...]:
-    values = list(row)
-    for place, convert in converters:
-        values[place] = convert(values[place])
-    return tuple(values)
+def _read(connection: BaseDatabaseWrapper, unread: Iterable[tuple[int, Any]], rows: Rows) -> Rows:
+    """Return rows with what Django's backend makes of the columns that its driver did not read."""
+    converters = [(place, column, connection.ops.get_db_converters(column)) for place, column in unread]
+    read = [list(row) for row in rows]
+    for values in read:
+        for place, column, convert_each in converters:
+            for convert in convert_each:
+                values[place] = convert(values[place], column, connection)
+    return [tuple(values) for values in read]

@@ -60,7 +60,7 @@ class PerBlockHistory(models.Model):
     student_module_id = models.BigIntegerField(db_index=True)
     version = models.CharField(max_length=255, null=True)  # noqa: DJ001  never filled, as documented
     created = models.DateTimeField(db_index=True)
-    state = models.TextField(null=True)  # noqa: DJ001
+    state = models.TextField(null=True)  # noqa: DJ001  as the row has it
     grade = models.FloatField(null=True)
     max_grade = models.FloatField(null=True)
 

@@ -58,7 +58,7 @@ INSTALLED_APPS = [
     "simple_history",
     "bench",
 ]
-SECRET_KEY = "signs nothing: the benchmark serves nobody"  # noqa: S105
+SECRET_KEY = "signs nothing: the benchmark serves nobody"  # noqa: S105  no secret
 DEBUG = False
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -25,7 +25,7 @@ class AppendOnlyQuerySet(models.QuerySet[Any]):
         objs: Iterable[Any],
         batch_size: int | None = None,
         ignore_conflicts: bool = False,  # noqa: FBT001, FBT002  Django's signature
-        update_conflicts: bool = False,  # noqa: FBT001, FBT002
+        update_conflicts: bool = False,  # noqa: FBT001, FBT002  likewise
         update_fields: Any = None,
         unique_fields: Any = None,
     ) -> list[Any]:

@@ -93,6 +93,7 @@ def kinds(blocks: Iterable[Block], aside_types: Sequence[str]) -> dict[Kind, lis
         found[Kind(ids.block_type, block.entry_point, places.of(block.fields))].append(ids.usage_id)
         if not isinstance(ids.usage_id, AsideUsageKey):
             for aside in asides:
+                # The key classes are abstract and untyped on paper, and made like this everywhere.
                 aside_key = AsideUsageKeyV2(ids.usage_id, aside.block_type)  # type: ignore[abstract, no-untyped-call]
                 found[aside].append(aside_key)
     return found

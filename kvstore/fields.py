@@ -21,6 +21,7 @@ from kvstore.keys import MAX_KEY_LENGTH, key_from_text, text_from_key
 CASE_SENSITIVE_COLLATIONS = {"sqlite": "BINARY", "mysql": "utf8mb4_bin"}
 
 
+# CharField is generic to the type checker alone; it takes no parameter at run time.
 class CaseSensitiveCharField(models.CharField):  # type: ignore[type-arg]
     """Text whose equality, order, indexes and unique constraints respect case on every database.
 

@@ -46,7 +46,7 @@ class StudentModuleQuerySet(models.QuerySet["StudentModule"]):
         objs: Iterable[StudentModule],
         batch_size: int | None = None,
         ignore_conflicts: bool = False,  # noqa: FBT001, FBT002  Django's signature
-        update_conflicts: bool = False,  # noqa: FBT001, FBT002
+        update_conflicts: bool = False,  # noqa: FBT001, FBT002  likewise
         update_fields: Collection[str] | None = None,
         unique_fields: Collection[str] | None = None,
     ) -> list[StudentModule]:

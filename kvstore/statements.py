@@ -139,6 +139,7 @@ def _parameters(connection: BaseDatabaseWrapper, rows: Iterable[Iterable[Any]]) 
 @cache
 def _unread(using: str, model: type[Model], columns: tuple[str, ...]) -> tuple[tuple[int, Any], ...]:
     """Return, with their places, those columns that the driver of an alias does not read itself: times."""
+    # A relation has no column; the store names none by its relation.
     expressions = [(place, model._meta.get_field(name).cached_col) for place, name in enumerate(columns)]  # type: ignore[union-attr]
     return tuple(found for found in expressions if connections[using].ops.get_db_converters(found[1]))
 

@@ -34,6 +34,7 @@ class BlockPages:
     """
 
     def get_urls(self) -> list[Any]:
+        # The type checker does not know what this is mixed into: a ModelAdmin.
         return [*block_urls(cast(Any, self)), *super().get_urls()]  # type: ignore[misc]
 
     def has_restore_permission(self, request: HttpRequest, obj: Any = None) -> bool:

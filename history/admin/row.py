@@ -32,7 +32,7 @@ class RecordedStudentModuleAdmin(StudentModuleAdmin):
         request: HttpRequest,
         context: dict[str, Any],
         add: bool = False,  # noqa: FBT001, FBT002  Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002
+        change: bool = False,  # noqa: FBT001, FBT002  likewise
         form_url: str = "",
         obj: Model | None = None,
     ) -> HttpResponse:

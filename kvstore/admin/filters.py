@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from kvstore.keys import MAX_TYPE_LENGTH, checked_name, key_from_text
 Choice = dict[str, Any]
 
 
-class Filter(admin.ListFilter):
+class Filter(ABC, admin.ListFilter):
     """A filter that says what it asks for as lookups, or why it cannot be asked for.
 
     ``lookups`` is what the query set is filtered with, by name; ``problem`` is empty, or a sentence for staff.
@@ -42,9 +43,9 @@ class Filter(admin.ListFilter):
         except NotUnderstood as error:
             self.problem = str(error)
 
+    @abstractmethod
     def asked(self) -> dict[str, Any]:
         """Return the lookups that the parameters spell. Raises NotUnderstood."""
-        raise NotImplementedError
 
     def given(self, name: str) -> str:
         """Return what the address says for one of the parameters, or nothing."""
@@ -90,9 +91,9 @@ class TextFilter(Filter):
 class ChoiceFilter(Filter):
     """A filter with a few choices that are known."""
 
+    @abstractmethod
     def options(self) -> dict[str, Any]:
         """Return the choices: what the address says, and what the page says."""
-        raise NotImplementedError
 
     def choices(self, changelist: Any) -> Iterator[Choice]:
         yield self.choice(changelist, _("All"), {})

@@ -28,6 +28,7 @@ class NamedChangeList(KeysetChangeList):
         return rows
 
 
+# ModelAdmin is generic to the type checker alone; it takes no parameter at run time.
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A model that the admin shows to those who may view it and lets nobody change, superusers included."""
 

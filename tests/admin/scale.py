@@ -46,7 +46,7 @@ INSERT INTO xblock_kvstore_studentmodule
 SELECT n, learner, course_id, usage_key, type, %s, {GRADE}, 1, 'na', %s, written, written
 FROM (SELECT *, {KEYS} FROM (SELECT *, {TYPED}, {WRITTEN.format(end="{end}", version="%s")} AS written
   FROM (SELECT n, {OF_ROW} FROM generate_series(1, %s) n) a) b) c
-"""  # noqa: S608
+"""  # noqa: S608  put together of what stands above
 ENTRIES = f"""
 INSERT INTO xblock_history_studentmodulehistory
   (student_module_id, version, action, student_id, course_id, module_state_key, module_type, state, grade, max_grade,
@@ -56,7 +56,7 @@ SELECT n, v, CASE v WHEN 1 THEN 'created' ELSE 'changed' END, learner, course_id
 FROM (SELECT *, {KEYS} FROM (SELECT *, {TYPED}, {WRITTEN.format(end="{end}", version="v")} AS written
   FROM (SELECT n, v, {OF_ROW} FROM generate_series(1, %s) n, generate_series(1, %s) v) a) b) c
 ORDER BY written
-"""  # noqa: S608
+"""  # noqa: S608  likewise
 # One row has a long history: each version a little more than the one before, hours apart.
 LONG_ROW, LONGEST = 4711, 2_000
 LONG_HISTORY = """

@@ -222,7 +222,7 @@ class Moments(SimpleTestCase):
 
     @override_settings(USE_TZ=False)
     def test_without_time_zones_are_as_they_are_written(self):
-        self.assertEqual(earliest("2026-01-31T14:30"), datetime(2026, 1, 31, 14, 30))  # noqa: DTZ001
+        self.assertEqual(earliest("2026-01-31T14:30"), datetime(2026, 1, 31, 14, 30))  # noqa: DTZ001  USE_TZ off
 
     def test_what_is_none_is_refused(self):
         for text in ("", "x", "2026-99-01", "2026-02-30T10:00", "1" * 5000, "\0"):

@@ -8,12 +8,9 @@ from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
+from tests.admin.lists import HISTORY_LIST, STATE_LIST, WAITING_LIST
 from tests.history.outages import ALIAS, alias_missing, history_outage
 from tests.kvstore.blocks import usage
-
-STATE_LIST = reverse("admin:xblock_kvstore_studentmodule_changelist")
-WAITING_LIST = reverse("admin:xblock_history_pendinghistory_changelist")
-HISTORY_LIST = reverse("admin:xblock_history_studentmodulehistory_changelist")
 
 
 class Pages:

@@ -9,12 +9,11 @@ import unicodedata
 from datetime import timedelta
 
 from django.core.management import CommandError, call_command
-from django.test import SimpleTestCase, TestCase, TransactionTestCase, override_settings
+from django.test import TestCase, TransactionTestCase, override_settings
 from opaque_keys.edx.keys import CourseKey, UsageKey
 
 from history.api import change_context, timeline
 from history.export import sha256_of
-from history.management.columns import wrapped
 from history.models import PendingHistory
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.testing import UserFactory, assert_queries
@@ -284,24 +283,3 @@ class HostileTimelines(CommandTestCase):
         found = [json.loads(line)["state"] for line in lines]
         self.assertTrue(all(line.isascii() for line in lines))
         self.assertEqual(found[::-1], [*STATES.values(), None])
-
-
-class Wrapping(SimpleTestCase):
-    def test_lines(self):
-        for text, width, expected in (
-            ("", 10, []),
-            ("short", 10, ["> short"]),
-            ("one two three", 10, ["> one two", "| three"]),
-            ("x" * 20, 10, ["> xxxxxxxx", "| xxxxxxxx", "| xxxx"]),
-            ("潮汐潮汐潮汐", 10, ["> 潮汐潮汐", "| 潮汐"]),
-            ("a潮汐潮汐潮", 10, ["> a潮汐潮", "| 汐潮"]),
-            ("潮汐", 3, ["> 潮", "| 汐"]),
-            ("e\u0301" * 10, 10, ["> " + "e\u0301" * 8, "| " + "e\u0301" * 2]),
-            ("a\tb\x1b", 20, ["> a\\tb\\u001b"]),
-        ):
-            with self.subTest(text):
-                self.assertEqual(list(wrapped(text, "> ", "| ", width)), expected)
-
-    def test_nothing_is_lost(self):
-        text = "tide 潮 " * 500
-        self.assertEqual("".join(wrapped(text)).replace(" ", ""), text.replace(" ", ""))

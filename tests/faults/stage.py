@@ -106,7 +106,9 @@ class Stage:
         child = self.nursery.manage("verify_history", "--json", "--verbosity=0", *options)
         code = child.wait()
         try:
-            return code, [json.loads(line) for line in child.output.splitlines()]
+            # The child's two streams are one file; the error of a failed command is its last line.
+            lines = [line for line in child.output.splitlines() if not line.startswith("CommandError: ")]
+            return code, [json.loads(line) for line in lines]
         except ValueError:
             raise AssertionError(child.output) from None
 

@@ -18,6 +18,7 @@ from django.test import TransactionTestCase
 from history.models import PendingHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.testing import UserFactory
+from tests.history.commands import run_command
 from tests.history.outages import END_SESSION, SESSION, history_outage, table_away
 from tests.kvstore.blocks import usage
 
@@ -55,12 +56,6 @@ class Watching(TransactionTestCase):
         with history_outage():
             DjangoXBlockUserStateClient(self.user).set(self.user.username, usage("block"), {"a": next(self.values)})
 
-    def command(self, **options):
-        output = io.StringIO()
-        with self.assertRaises(SystemExit) as ended:
-            call_command("deliver_history", stdout=output, stderr=output, **options)
-        return ended.exception.code, output.getvalue()
-
     def watch(self, happens, **options):
         """Watch in this thread, the main one, while ``happens`` runs in another; then tell this one to stop."""
         failures = []
@@ -76,10 +71,10 @@ class Watching(TransactionTestCase):
 
         other = threading.Thread(target=run)
         other.start()
-        code, output = self.command(watch=True, interval=INTERVAL, **options)
+        outcome = run_command("deliver_history", watch=True, interval=INTERVAL, **options)
         other.join()
         self.assertEqual(failures, [])
-        return code, output
+        return outcome
 
     def wait_until_delivered(self):
         deadline = threading.Event()
@@ -97,7 +92,7 @@ class Watching(TransactionTestCase):
 
     def test_a_command_that_is_done_leaves_no_handlers(self):
         self.make_one_wait()
-        self.assertEqual(self.command()[0], 0)
+        self.assertEqual(run_command("deliver_history").code, 0)
         self.assert_handlers_restored()
 
     def test_a_command_that_fails_leaves_no_handlers(self):
@@ -107,7 +102,7 @@ class Watching(TransactionTestCase):
 
     def test_a_command_that_was_stopped_leaves_no_handlers(self):
         self.make_one_wait()
-        self.assertEqual(self.watch(self.wait_until_delivered)[0], 0)
+        self.assertEqual(self.watch(self.wait_until_delivered).code, 0)
         self.assert_handlers_restored()
 
     def test_watching_outlives_a_state_database_that_fails(self):
@@ -117,7 +112,7 @@ class Watching(TransactionTestCase):
             self.make_one_wait()
             self.wait_until_delivered()
 
-        self.assertEqual(self.watch(fail_for_a_while)[0], 0)
+        self.assertEqual(self.watch(fail_for_a_while).code, 0)
 
     @skipIf(connection.vendor == "sqlite", "SQLite has no server that could end a session")
     def test_watching_outlives_the_end_of_its_session(self):
@@ -142,10 +137,10 @@ class Watching(TransactionTestCase):
             self.make_one_wait()
             self.wait_until_delivered()
 
-        self.assertEqual(self.watch(deliver_after_failure, verbosity=verbosity)[0], 0)
+        self.assertEqual(self.watch(deliver_after_failure, verbosity=verbosity).code, 0)
 
     def test_a_failure_of_the_state_database_that_lasts_is_the_exit_code(self):
         with table_away(PendingHistory, "default"):
-            code, output = self.watch(self.wait_for_failure)
-        self.assertEqual(code, 1)
-        self.assertIn("not delivered", output)
+            outcome = self.watch(self.wait_for_failure)
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("not delivered", outcome.message)

@@ -3,12 +3,10 @@
 TransactionTestCase: the outage is a table that is really renamed, and delivery commits on two databases.
 """
 
-import io
 import json
 from datetime import timedelta
 from unittest.mock import patch
 
-from django.core.management import call_command
 from django.db import DataError, OperationalError, transaction
 from django.test import TransactionTestCase
 
@@ -19,6 +17,7 @@ from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory, assert_queries
+from tests.history.commands import exit_code, run_command
 from tests.history.outages import history_outage
 from tests.kvstore.blocks import usage
 
@@ -100,28 +99,35 @@ class Waiting(TransactionTestCase):
         deliver()
         self.assertEqual([entry.action for entry in timeline(self.user, usage("block"))], ["deleted", "created"])
 
-    def test_the_command_says_what_it_did_by_its_exit_code(self):
-        cases = [({"dry_run": True}, None, 3), ({"limit": 1}, 3, 2), ({}, 0, 0), ({}, 0, 0)]
+    def test_the_command_returns_when_everything_is_delivered_and_raises_otherwise(self):
+        cases = [
+            ({"dry_run": True}, 0, "3 entries wait", "", 3),
+            ({"limit": 1}, 3, "Delivered 1 entries", "Run `manage.py deliver_history` again.", 2),
+            ({}, 0, "Delivered 2 entries", "", 0),
+            ({}, 0, "Delivered 0 entries", "", 0),
+        ]
         with history_outage():
             for value in range(3):
                 self.set(value)
-            with self.assertRaises(SystemExit) as failed:
-                self.command()
-            self.assertEqual(failed.exception.code, 1)
-        for options, code, left in cases:
+            failed = run_command("deliver_history")
+            self.assertEqual((failed.output, failed.code), ("", 1))
+            self.assertRegex(failed.message, "not delivered: .* Run `manage.py history_health`")
+        for options, code, output, message, left in cases:
             with self.subTest(options=options):
-                if code is None:
-                    self.assertIn("3 entries wait", self.command(**options))
-                else:
-                    with self.assertRaises(SystemExit) as done:
-                        self.command(**options)
-                    self.assertEqual(done.exception.code, code)
+                done = run_command("deliver_history", **options)
+                self.assertEqual(done.code, code)
+                self.assertIn(output, done.output)
+                self.assertIn(message, done.message)
+                self.assertEqual(bool(done.message), bool(code))
                 self.assertEqual(PendingHistory.objects.count(), left)
 
-    def command(self, **options):
-        output = io.StringIO()
-        call_command("deliver_history", stdout=output, stderr=io.StringIO(), **options)
-        return output.getvalue()
+    def test_the_exit_codes_of_the_command_line(self):
+        with history_outage():
+            self.set(1)
+            self.set(2)
+            self.assertEqual(exit_code("deliver_history"), 1)
+        self.assertEqual(exit_code("deliver_history", "--limit=1"), 3)
+        self.assertEqual(exit_code("deliver_history"), 0)
 
     def test_a_refused_entry_does_not_hold_up_the_others(self):
         with history_outage():

@@ -1,8 +1,5 @@
 """Where the project says so, the entries of a deleted row go too: when its deletion is committed, and not before."""
 
-import io
-
-from django.core.management import call_command
 from django.db import transaction
 from django.test import TransactionTestCase, override_settings
 
@@ -11,6 +8,7 @@ from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
+from tests.history.commands import run_command
 from tests.history.outages import history_outage
 from tests.kvstore.blocks import usage
 
@@ -42,7 +40,5 @@ class Erasure(TransactionTestCase):
         self.assertEqual(PendingHistory.objects.get().action, "deleted")
         deliver()
         self.assertEqual(StudentModuleHistory.objects.count(), 2)
-        with self.assertRaises(SystemExit) as ended:
-            call_command("verify_history", repair=True, stdout=io.StringIO())
-        self.assertEqual(ended.exception.code, 0)
+        self.assertEqual(run_command("verify_history", repair=True).code, 0)
         self.assertFalse(StudentModuleHistory.objects.exists())

@@ -3,12 +3,10 @@
 TransactionTestCase: the outages are real, and leave what waits committed.
 """
 
-import io
 import json
 from datetime import timedelta
 
 from django.core import checks
-from django.core.management import call_command
 from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 
@@ -17,7 +15,8 @@ from history.checks import check_waiting_age
 from history.models import PendingHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.testing import UserFactory, assert_queries
-from tests.history.outages import history_outage
+from tests.history.commands import exit_code, run_command
+from tests.history.outages import alias_missing, history_outage
 from tests.kvstore.blocks import usage
 
 
@@ -36,17 +35,12 @@ class HealthReports(TransactionTestCase):
         PendingHistory.objects.update(created=timezone.now() - age)
         return during
 
-    def command(self, **options):
-        output = io.StringIO()
-        with self.assertRaises(SystemExit) as ended:
-            call_command("history_health", stdout=output, **options)
-        return output.getvalue(), ended.exception.code
-
     def test_all_is_well(self):
         found = health()
         self.assertTrue(found.healthy and found.reachable and found.migrated)
         self.assertEqual((found.breaker, found.pending, found.oldest_pending, found.error), ("closed", 0, None, ""))
-        self.assertEqual(self.command()[1], 0)
+        self.assertEqual(run_command("history_health").code, 0)
+        self.assertEqual(exit_code("history_health"), 0)
 
     def test_an_outage_shows(self):
         during = self.outage()
@@ -58,14 +52,26 @@ class HealthReports(TransactionTestCase):
 
     def test_what_waits_too_long_is_a_problem_for_the_command_and_the_check(self):
         self.outage(age=timedelta(hours=2))
-        output, code = self.command(json=True)
-        self.assertEqual((json.loads(output)["overdue"], code), (True, 1))
+        asked = run_command("history_health", json=True)
+        self.assertEqual((json.loads(asked.output)["overdue"], asked.code), (True, 1))
+        self.assertRegex(asked.message, "1 history entries are pending, .* Run `manage.py deliver_history`")
+        self.assertEqual(exit_code("history_health"), 1)
         found = checks.run_checks(
             tags=[checks.Tags.database], include_deployment_checks=True, databases=["default", "student_module_history"]
         )
         self.assertEqual([message.id for message in found], ["history.W001"])
         deliver()
-        self.assertEqual(self.command()[1], 0)
+        self.assertEqual(run_command("history_health").code, 0)
+
+    def test_the_error_of_the_command_names_the_problem_and_the_fix(self):
+        with alias_missing():
+            asked = run_command("history_health")
+            self.assertEqual(asked.code, 1)
+            self.assertRegex(asked.message, r"'absent' does not answer: .* Check DATABASES\['absent'\]")
+        with history_outage():
+            asked = run_command("history_health")
+        self.assertEqual(asked.code, 1)
+        self.assertIn("Run `manage.py migrate --database student_module_history`", asked.message)
 
     def test_the_check_of_what_waits_asks_the_state_s_database_alone(self):
         self.outage(age=timedelta(hours=2))

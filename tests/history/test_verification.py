@@ -3,11 +3,9 @@
 TransactionTestCase, because verification locks rows and reads what was committed.
 """
 
-import io
 import json
 from datetime import timedelta
 
-from django.core.management import call_command
 from django.test import TransactionTestCase, override_settings
 
 from history.api import timeline
@@ -18,6 +16,7 @@ from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
 from kvstore.versions import plain_rows
+from tests.history.commands import exit_code, run_command
 from tests.history.outages import history_outage, rolled_back
 from tests.kvstore.blocks import usage
 
@@ -197,10 +196,21 @@ class Verifying(TransactionTestCase):
         self.assertEqual((code, "1 phantom" in output), (0, True))
 
     def command(self, **options):
-        output = io.StringIO()
-        with self.assertRaises(SystemExit) as ended:
-            call_command("verify_history", stdout=output, **options)
-        return output.getvalue(), ended.exception.code
+        ended = run_command("verify_history", **options)
+        return ended.output, ended.code
+
+    def test_the_error_of_the_command_names_the_fix(self):
+        self.entry(2).delete()
+        for options, advice in (({}, "verify_history --repair"), ({"repair": True}, "docs/howto/outages.md")):
+            with self.subTest(options=options):
+                ended = run_command("verify_history", **options)
+                self.assertIn("1 problems of the history that are not repaired", ended.message)
+                self.assertIn(advice, ended.message)
+
+    def test_the_exit_codes_of_the_command_line(self):
+        self.assertEqual(exit_code("verify_history"), 0)
+        self.entry(2).delete()
+        self.assertEqual(exit_code("verify_history"), 1)
 
     def test_the_command_succeeds_where_nothing_is_wrong(self):
         output, code = self.command()

@@ -1,11 +1,10 @@
 """``manage.py deliver_history``: entries that wait beside the state go into the history database."""
 
 import logging
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from history.delivery import BATCH_SIZE, Delivery, deliver, waiting
@@ -15,7 +14,18 @@ from history.management.stopping import stopped_by_signals
 
 logger = logging.getLogger("history")
 
-DONE, FAILED, LEFT = 0, 1, 3
+FAILED, LEFT = 1, 3
+"""exit codes"""
+
+NOT_DELIVERED = (
+    "The history entries were not delivered: %(error)s. They stay in the database of the state. Run `manage.py "
+    "history_health`, correct the cause, and run `manage.py deliver_history` again."
+)
+REFUSED = (
+    "The history database refused %(count)d entries, which stay in the database of the state. The logger 'history' "
+    "names each of them and the reason. Correct the cause, and run `manage.py deliver_history` again."
+)
+STILL_PENDING = "Not every history entry is delivered yet. Run `manage.py deliver_history` again."
 
 
 class Command(BaseCommand):
@@ -41,7 +51,7 @@ class Command(BaseCommand):
             return
         with stopped_by_signals() as self.stopped:
             result = self.deliver_until_stopped(interval, options) if watch else self.deliver_once(options)
-            sys.exit(self.report(result))
+        self.report(result)
 
     def deliver_until_stopped(self, interval: float, options: dict[str, Any]) -> Delivery:
         """Deliver again and again until told to stop; return what the last time did."""
@@ -71,14 +81,13 @@ class Command(BaseCommand):
             progress=lambda count: progress(f"{count} of {max(total, count)} delivered"),
         )
 
-    def report(self, result: Delivery) -> int:
-        """Say what was done, and return the exit code."""
+    def report(self, result: Delivery) -> None:
+        """Print what was delivered. Raises CommandError with the exit code where an entry is left."""
         if result.error:
-            self.stderr.write(f"The entries were not delivered, and wait on: {result.error}")
-            return FAILED
+            raise CommandError(NOT_DELIVERED % {"error": " ".join(str(result.error).split())}, returncode=FAILED)
         if result.refused:
-            self.stderr.write(f"{result.refused} entries were refused and wait on; the log says which and why.")
-            return FAILED
+            raise CommandError(REFUSED % {"count": result.refused}, returncode=FAILED)
         left = waiting().exists()
         self.stdout.write(f"Delivered {result.delivered} entries; {'others still wait' if left else 'none waits'}.")
-        return LEFT if left else DONE
+        if left:
+            raise CommandError(STILL_PENDING, returncode=LEFT)

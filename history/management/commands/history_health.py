@@ -1,13 +1,17 @@
 """``manage.py history_health``: whether the history is kept."""
 
 import json
-import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from history.health import health
+from history.conf import conf
+from history.health import Health, health
+
+UNHEALTHY = 1
+"""exit code"""
 
 
 class Command(BaseCommand):
@@ -26,4 +30,20 @@ class Command(BaseCommand):
         else:
             for name, value in values.items():
                 self.stdout.write(f"{name.replace('_', ' ')}: {value}")
-        sys.exit(0 if found.healthy else 1)
+        if not found.healthy:
+            raise CommandError(" ".join(_problems(found)), returncode=UNHEALTHY)
+
+
+def _problems(found: Health) -> Iterator[str]:
+    """Yield what is wrong and what to do about it."""
+    alias = conf.HISTORY_DATABASE_ALIAS
+    if not found.reachable:
+        reason = " ".join(found.error.split())
+        yield f"The history database {alias!r} does not answer: {reason}. Check DATABASES[{alias!r}] and the server."
+    elif not found.migrated:
+        yield f"The history database {alias!r} has no table of entries. Run `manage.py migrate --database {alias}`."
+    if found.overdue:
+        yield (
+            f"{found.pending} history entries are pending, the oldest since {found.oldest_pending}. Run `manage.py "
+            "deliver_history`."
+        )

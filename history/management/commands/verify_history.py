@@ -1,16 +1,22 @@
 """``manage.py verify_history``: whether every version has its entry, and every entry its version."""
 
 import json
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from history.examination import Problem
 from history.management.arguments import positive
 from history.management.progress import Progress
 from history.verification import BATCH_SIZE, Verification, verify
+
+FAILED = 1
+"""exit code"""
+
+UNREPAIRED = "The output names %(count)d problems of the history that are not repaired. "
+REPAIR = "Run `manage.py verify_history --repair`, which repairs what the present rows prove."
+NOT_REPAIRABLE = "The present rows do not prove what to repair; see docs/howto/outages.md, 'Verify and repair'."
 
 
 class Command(BaseCommand):
@@ -54,7 +60,9 @@ class Command(BaseCommand):
         finally:
             # Also when it is interrupted: then this says where to go on.
             self.sum_up(progress, as_json=options["json"])
-        sys.exit(1 if progress.unrepaired else 0)
+        if progress.unrepaired:
+            advice = NOT_REPAIRABLE if options["repair"] else REPAIR
+            raise CommandError(UNREPAIRED % {"count": progress.unrepaired} + advice, returncode=FAILED)
 
     def write(self, problem: Problem, *, as_json: bool) -> None:
         values = problem.as_dict()

@@ -54,6 +54,8 @@ class StudentModule(models.Model):
     objects = StudentModuleQuerySet.as_manager()
 
     class Meta:
+        # Django's own base manager has no guards, so _base_manager.update() would leave no version.
+        base_manager_name = "objects"
         verbose_name = "learner's state"
         verbose_name_plural = "learners' state"
         constraints = [

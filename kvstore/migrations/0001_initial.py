@@ -101,6 +101,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "base_manager_name": "objects",
                 "verbose_name": "learner's state",
                 "verbose_name_plural": "learners' state",
                 "indexes": [

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from django.db.models.signals import post_delete, pre_delete
+from django.apps import apps
+from django.db import models
+from django.db.models.signals import class_prepared, post_delete, pre_delete
 
 from kvstore import versions
 from kvstore.models import StudentModule
@@ -11,8 +13,20 @@ from kvstore.signals import DELETED
 
 def connect() -> None:
     """Connect the receivers; with them Django deletes StudentModule rows one by one, in a transaction."""
-    pre_delete.connect(lock_before_deletion, sender=StudentModule, dispatch_uid="xblock_kvstore.lock_before_deletion")
-    post_delete.connect(announce_deletion, sender=StudentModule, dispatch_uid="xblock_kvstore.announce_deletion")
+    for model in apps.get_models():
+        connect_to(model)
+    class_prepared.connect(connect_to, dispatch_uid="xblock_kvstore.connect_to")
+
+
+def connect_to(sender: type[models.Model], **kwargs: Any) -> None:
+    """Connect the receivers to StudentModule and its proxy models.
+
+    Django sends the signals of a deletion with the proxy model as the sender. For a model that inherits StudentModule
+    and has a table of its own, Django sends them for StudentModule too.
+    """
+    if sender._meta.concrete_model is StudentModule:
+        pre_delete.connect(lock_before_deletion, sender=sender, dispatch_uid="xblock_kvstore.lock_before_deletion")
+        post_delete.connect(announce_deletion, sender=sender, dispatch_uid="xblock_kvstore.announce_deletion")
 
 
 def lock_before_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:

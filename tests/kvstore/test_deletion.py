@@ -2,6 +2,7 @@
 
 from django.db import DatabaseError
 from django.test import TestCase
+from django.test.utils import isolate_apps
 
 from history.api import timeline
 from kvstore.api import DjangoXBlockUserStateClient
@@ -46,6 +47,21 @@ class Deletion(TestCase):
             self.assertEqual(newest[0], before[0][0] + 1)
             StudentModule.objects.all().delete()
             DjangoXBlockUserStateClient().set_many(self.user.username, {key: {"a": 2} for key in self.keys})
+
+    def test_a_row_deleted_through_a_proxy_model_leaves_a_version_more(self):
+        # Also a proxy model that is defined after the app is ready.
+        with isolate_apps("kvstore"):
+
+            class Proxy(StudentModule):
+                class Meta:
+                    proxy = True
+                    app_label = "xblock_kvstore"
+
+        Proxy.objects.get(module_state_key=self.keys[0]).delete()
+        Proxy.objects.filter(module_state_key=self.keys[1]).delete()
+        self.assertFalse(StudentModule.objects.exists())
+        for key in self.keys:
+            self.assertEqual([entry[:2] for entry in self.history(key)], [(2, "deleted"), (1, "created")])
 
     def test_the_rows_of_a_deleted_learner_leave_their_history(self):
         learner_id = self.user.pk

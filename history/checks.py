@@ -4,6 +4,7 @@ They ask how the project behaves, not what its settings say: a router that is mi
 ``routers.py`` or placed after a greedy one shows in where an entry would go.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -19,10 +20,20 @@ from kvstore.models import StudentModule
 
 DOCS = "See docs/reference/checks.md#"
 
+# Not HTTP_X_REQUEST_ID: that is how request.META names the header.
+HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
+
 
 def register() -> None:
     """Add the checks to ``manage.py check``; the one that connects needs ``--deploy --database``."""
-    for check in (check_alias, check_router, check_migrations_routed, check_autocommit, check_block_types):
+    for check in (
+        check_alias,
+        check_router,
+        check_migrations_routed,
+        check_autocommit,
+        check_block_types,
+        check_request_id_header,
+    ):
         checks.register(check, checks.Tags.compatibility)
     for check in (check_tables, check_waiting_table, check_waiting_age):
         checks.register(check, checks.Tags.database, deploy=True)
@@ -110,6 +121,20 @@ def check_block_types(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessa
             7,
             f"HISTORY_BLOCK_TYPES is {types!r}, which {why}.",
             "Make it a list of block types, such as ['problem'], or '*' for all.",
+        )
+    ]
+
+
+def check_request_id_header(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Under a name that no header has, every request would get a generated id, without an error."""
+    name: Any = conf.HISTORY_REQUEST_ID_HEADER
+    if name is None or (isinstance(name, str) and HEADER_NAME.fullmatch(name)):
+        return []
+    return [
+        _error(
+            9,
+            f"HISTORY_REQUEST_ID_HEADER is {name!r}, which is not the name of a request header.",
+            "Write it as the proxy sends it, such as 'X-Request-ID', or set it to None.",
         )
     ]
 

@@ -43,6 +43,11 @@ class HistorySettings:
         """From what age on an entry that waits for delivery is a problem, in seconds."""
         return float(getattr(settings, "HISTORY_PENDING_ALARM", 3600))
 
+    @property
+    def HISTORY_REQUEST_ID_HEADER(self) -> str | None:
+        """The request header whose value becomes the request id; with None, each request gets a generated id."""
+        return getattr(settings, "HISTORY_REQUEST_ID_HEADER", None)
+
 
 conf = HistorySettings()
 

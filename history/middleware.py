@@ -9,6 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from history.conf import conf
 from history.context import change_context
 from history.models import MAX_REQUEST_ID_LENGTH
 
@@ -19,7 +20,9 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseB
 
 
 class ChangeContextMiddleware:
-    """Sets the change context of each request: its user, and its X-Request-ID or a new one.
+    """Sets the change context of each request: its user, and its request id.
+
+    The request id is the value of the header that HISTORY_REQUEST_ID_HEADER names, else a generated one.
 
     Place it after the authentication middleware. The user is looked up only when a version is written. What a streaming
     response writes while it is sent is outside the request, and so outside this context.
@@ -48,6 +51,10 @@ class ChangeContextMiddleware:
 
 
 def request_id(request: HttpRequest) -> str:
-    """Return the id that a proxy gave the request, or a new one."""
-    given = request.headers.get("X-Request-ID", "")
+    """Return the value of the header that HISTORY_REQUEST_ID_HEADER names if it is a plain token, else a new id.
+
+    Any client can send any header, so only a project knows whether its proxy replaces what the client sent.
+    """
+    name = conf.HISTORY_REQUEST_ID_HEADER
+    given = "" if name is None else request.headers.get(name, "")
     return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

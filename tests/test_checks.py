@@ -24,7 +24,7 @@ from tests.projects import Project
 CHECKOUT = Path(__file__).resolve().parent.parent
 REFERENCE = CHECKOUT / "docs" / "reference" / "checks.md"
 HISTORY = "student_module_history"
-IDS = {*(f"history.E{number:03}" for number in range(1, 9)), "history.W001", "kvstore.E001", "kvstore.E002"}
+IDS = {*(f"history.E{number:03}" for number in range(1, 10)), "history.W001", "kvstore.E001", "kvstore.E002"}
 
 
 class EverythingMigratesEverywhere:
@@ -128,6 +128,16 @@ class Fires(SimpleTestCase):
     def test_block_types_that_are_a_collection(self):
         for types in ("*", [], ["problem"], ("*",), {"problem", "video"}, frozenset()):
             with self.subTest(types=types), override_settings(HISTORY_BLOCK_TYPES=types):
+                self.assertEqual(run_checks(), [])
+
+    def test_a_request_id_header_that_is_no_name_of_a_header(self):
+        for name in ("HTTP_X_REQUEST_ID", "X Request ID", "", True, b"X-Request-ID", ["X-Request-ID"]):
+            with self.subTest(name=name), override_settings(HISTORY_REQUEST_ID_HEADER=name):
+                self.assert_fires("history.E009", re.escape(repr(name)), "'X-Request-ID', or set it to None")
+
+    def test_a_request_id_header_that_is_a_name(self):
+        for name in (None, "X-Request-ID", "traceparent"):
+            with self.subTest(name=name), override_settings(HISTORY_REQUEST_ID_HEADER=name):
                 self.assertEqual(run_checks(), [])
 
     def test_one_database_with_a_replica_needs_no_router(self):
@@ -264,4 +274,4 @@ class Reference(SimpleTestCase):
         }
         connecting = {name for name, deployment in ours.items() if deployment}
         self.assertEqual(connecting, {"check_tables", "check_waiting_table", "check_waiting_age"})
-        self.assertEqual(len(ours), 10)
+        self.assertEqual(len(ours), 11)

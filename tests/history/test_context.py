@@ -145,6 +145,20 @@ class Middleware(TestCase):
         self.assertEqual(versions, [(1, request_ids[0]), (2, request_ids[0]), (3, request_ids[1])])
         self.assertNotEqual(*request_ids)
 
+    def test_a_client_cannot_choose_the_request_id(self):
+        for header in ("X-Request-ID", "x-request-id", "X-Correlation-ID", "Request-ID"):
+            with self.subTest(header=header):
+                request_id = self.write(header, **{header: "regrade-job-17"})
+                self.assertRegex(request_id, "^[0-9a-f]{32}$")
+                self.assertEqual(self.entries().last().request_id, request_id)
+
+    @override_settings(HISTORY_REQUEST_ID_HEADER="X-Amzn-Trace-Id")
+    def test_only_the_header_that_the_setting_names_is_used(self):
+        request_id = self.write("1", **{"X-Request-ID": "regrade-job-17", "x-amzn-trace-id": "Root:1-67891233"})
+        self.assertEqual(request_id, "Root:1-67891233")
+        self.assertRegex(self.write("2", **{"X-Request-ID": "regrade-job-17"}), "^[0-9a-f]{32}$")
+
+    @override_settings(HISTORY_REQUEST_ID_HEADER="X-Request-ID")
     def test_a_proxy_s_request_id_is_kept_where_it_is_a_plain_token(self):
         for given, kept in (
             ("0af7651916cd43dd8448eb211c80319c", True),

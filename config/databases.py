@@ -7,21 +7,34 @@ import environ
 
 SQLITE = "django.db.backends.sqlite3"
 MYSQL = "django.db.backends.mysql"
+POSTGRESQL = "django.db.backends.postgresql"
+
+LOCK_TIMEOUT = 5
+"""seconds that a statement waits for another transaction's lock, because a user waits for the statement"""
 
 # WAL lets readers go on while one process writes. IMMEDIATE takes the write lock when a transaction
 # begins, where waiting is safe, instead of at its first write, where SQLite can only refuse.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
+    "timeout": LOCK_TIMEOUT,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
 }
 # Strict mode refuses what does not fit; without it MySQL stores a shortened key.
 MYSQL_OPTIONS = {
     "charset": "utf8mb4",
     "isolation_level": "read committed",
-    "init_command": "SET sql_mode='STRICT_TRANS_TABLES'",
+    # For rows, and for tables that are being altered. By default MySQL waits 50 seconds, and at least a day.
+    "init_command": (
+        f"SET sql_mode='STRICT_TRANS_TABLES', innodb_lock_wait_timeout={LOCK_TIMEOUT}, lock_wait_timeout={LOCK_TIMEOUT}"
+    ),
 }
-ENGINE_OPTIONS: dict[str, dict[str, Any]] = {SQLITE: SQLITE_OPTIONS, MYSQL: MYSQL_OPTIONS}
+# Without it, PostgreSQL waits until the other transaction ends.
+POSTGRESQL_OPTIONS = {"options": f"-c lock_timeout={LOCK_TIMEOUT}s"}
+ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
+    SQLITE: SQLITE_OPTIONS,
+    MYSQL: MYSQL_OPTIONS,
+    POSTGRESQL: POSTGRESQL_OPTIONS,
+}
 
 
 def database(env: environ.Env, variable: str, default_file: Path) -> dict[str, Any]:

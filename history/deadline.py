@@ -1,8 +1,8 @@
 """Bounds how long a call may wait for a database server that accepts and never answers.
 
 A server-side timeout cannot: the server is what hangs. Shutting the client's socket down from another thread makes the
-blocked call fail at once, with the drivers of PostgreSQL and MySQL alike. SQLite has no server and waits by its own
-``timeout``.
+blocked call fail at once, with the drivers of PostgreSQL and MySQL alike. SQLite has no server; it can only wait for a
+lock, and its busy timeout bounds that.
 """
 
 import math
@@ -12,8 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
+from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from history.exceptions import HistoryUnavailable
+from kvstore.transactions import is_lock_timeout
 
 GRANULARITY = 0.05
 """seconds between two looks at what is being waited for"""
@@ -21,6 +26,11 @@ GRANULARITY = 0.05
 # libpq takes a shorter one for two seconds.
 SHORTEST_CONNECT_TIMEOUT = 2
 SERVERS = {"postgresql", "mysql"}
+
+SQLITE_TIMEOUT = 5.0
+"""seconds that Python's sqlite3 waits for a lock where OPTIONS has no ``timeout``"""
+
+LOCKED = "Another transaction locks the history database %(alias)r: %(error)s. Try again when it has ended."
 
 
 class Watchdog:
@@ -78,14 +88,21 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def bounded(connection: BaseDatabaseWrapper, seconds: float) -> Iterator[None]:
-    """Make what the block sends over ``connection`` fail when it takes longer than ``seconds``."""
+def bounded(connection: BaseDatabaseWrapper, seconds: float, *, patience: int = 1) -> Iterator[None]:
+    """Make what the block sends over ``connection`` fail when it takes longer than ``seconds`` times ``patience``.
+
+    On SQLite each statement waits ``seconds`` at most for a lock; patience is for work, which that wait is not.
+    """
+    if connection.vendor == "sqlite":
+        with _bounded_lock_wait(connection, seconds):
+            yield
+        return
     if connection.vendor not in SERVERS:
         yield
         return
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * patience
     if connection.connection is None:
-        _limit_connecting(connection, seconds)
+        _limit_connecting(connection, seconds * patience)
         if connection.vendor == "mysql":
             connection.ensure_connection()
     token = watchdog.watch(_socket_of(connection), deadline)
@@ -93,6 +110,55 @@ def bounded(connection: BaseDatabaseWrapper, seconds: float) -> Iterator[None]:
         yield
     finally:
         watchdog.drop(token)
+
+
+@contextmanager
+def unavailable_while_locked(alias: str) -> Iterator[None]:
+    """Raise HistoryUnavailable where the history database waited for a lock as long as it may.
+
+    For statements inside a transaction on ``default``, which would take the error for a conflict of its own and begin
+    again, while learners wait for what it has locked.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        if is_lock_timeout(error):
+            raise HistoryUnavailable(LOCKED % {"alias": alias, "error": error}) from error
+        raise
+
+
+@contextmanager
+def _bounded_lock_wait(connection: BaseDatabaseWrapper, seconds: float) -> Iterator[None]:
+    """Set SQLite's busy timeout on the driver's connection, where Django counts no statement, and put it back."""
+    if connection.connection is None:
+        before = _connect_waiting(connection, seconds)
+    else:
+        before = connection.connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    driver = connection.connection
+    _set_busy_timeout(driver, seconds * 1000)
+    try:
+        yield
+    finally:
+        # The block may have closed the connection.
+        if connection.connection is driver:
+            _set_busy_timeout(driver, before)
+
+
+def _set_busy_timeout(driver: Any, milliseconds: float) -> None:
+    # Fetched, because a statement that is not finished stays open.
+    driver.execute(f"PRAGMA busy_timeout = {max(0, int(milliseconds))}").fetchall()
+
+
+def _connect_waiting(connection: BaseDatabaseWrapper, seconds: float) -> float:
+    """Connect to an SQLite file, waiting ``seconds`` at most for a lock; return its own timeout in milliseconds."""
+    settings = connection.settings_dict
+    options = settings.get("OPTIONS", {})
+    connection.settings_dict = settings | {"OPTIONS": {**options, "timeout": max(0, seconds)}}
+    try:
+        connection.ensure_connection()
+    finally:
+        connection.settings_dict = settings
+    return float(options.get("timeout", SQLITE_TIMEOUT)) * 1000
 
 
 def cut(descriptor: int | None) -> bool:

@@ -8,7 +8,7 @@ from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, 
 from django.utils.connection import ConnectionDoesNotExist
 
 from history.conf import conf
-from history.deadline import bounded
+from history.deadline import bounded, unavailable_while_locked
 from history.direct import write_entries
 from history.entries import EntryValues
 from history.models import PendingHistory, StudentModuleHistory
@@ -100,7 +100,7 @@ def _insert(batch: Sequence[PendingHistory]) -> list[PendingHistory]:
     """Insert a batch into the history database, or as much of it as it takes. Raises where it cannot be reached."""
     connection = connections[router.db_for_write(StudentModuleHistory)]
     try:
-        with bounded(connection, conf.HISTORY_TIMEOUT * PATIENCE):
+        with unavailable_while_locked(connection.alias), bounded(connection, conf.HISTORY_TIMEOUT, patience=PATIENCE):
             return _insert_each(batch)
     except UNREACHABLE:
         if not connection.in_atomic_block:

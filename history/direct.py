@@ -13,7 +13,7 @@ from history.deadline import bounded
 from history.entries import EntryValues
 from history.models import StudentModuleHistory
 from kvstore.statements import upsert, upsert_unless_later
-from kvstore.transactions import is_conflict
+from kvstore.transactions import is_conflict, is_lock_timeout
 
 logger = logging.getLogger("history")
 
@@ -73,7 +73,8 @@ def try_entries(entries: Sequence[EntryValues]) -> bool:
         logger.error("The history database refused entries: %s", error, extra={"event": "refused"})
         return False
     except (DatabaseError, InterfaceError, ConnectionDoesNotExist) as error:
-        if isinstance(error, OperationalError) and is_conflict(error):
+        # A deadlock is over when it is found. A lock that was held so long may be held for the next write too.
+        if isinstance(error, OperationalError) and is_conflict(error) and not is_lock_timeout(error):
             breaker.succeeded()
         else:
             breaker.failed(error)

@@ -8,7 +8,7 @@ from django.db import DatabaseError, InterfaceError, connections, models, router
 from django.utils.connection import ConnectionDoesNotExist
 
 from history.conf import conf
-from history.deadline import bounded
+from history.deadline import bounded, unavailable_while_locked
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.signals import DELETED, StateVersion
 from kvstore.transactions import in_transaction
@@ -41,7 +41,8 @@ def erase_entries(row_id: int, identity: Mapping[str, Any]) -> None:
         # Locked: this waits for a delivery that has them in hand, and no other brings one in behind. Should the
         # history database fail, all of them stay, the row's end among them, which says that the rest may go.
         found = list(waiting.select_for_update().values_list("pk", flat=True))
-        delivered.filter(student_module_id=row_id, **identity).delete()
+        with unavailable_while_locked(delivered.db):
+            delivered.filter(student_module_id=row_id, **identity).delete()
         waiting.filter(pk__in=found).delete()
 
     in_transaction(erase, using=using)

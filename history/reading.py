@@ -11,6 +11,7 @@ from history.conf import conf
 from history.deadline import bounded
 from history.exceptions import HistoryUnavailable
 from history.models import StudentModuleHistory
+from kvstore.transactions import is_lock_timeout
 
 PATIENCE = 2
 """how many times longer than a write a page may take"""
@@ -30,8 +31,8 @@ def in_time(read: Callable[[], T]) -> T:
         kept = connection.connection is not None
         try:
             return _bounded(read, connection)
-        except (OperationalError, InterfaceError):
-            if connection.in_atomic_block:
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or is_lock_timeout(error):
                 raise
             # A connection that was kept may have died long ago; a new one tells whether the server did.
             connection.close()
@@ -43,5 +44,5 @@ def in_time(read: Callable[[], T]) -> T:
 
 
 def _bounded(read: Callable[[], T], connection: BaseDatabaseWrapper) -> T:
-    with bounded(connection, conf.HISTORY_TIMEOUT * PATIENCE):
+    with bounded(connection, conf.HISTORY_TIMEOUT, patience=PATIENCE):
         return read()

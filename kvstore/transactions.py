@@ -16,14 +16,27 @@ logger = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 
-# PostgreSQL: serialization_failure, deadlock_detected. MySQL: ER_LOCK_DEADLOCK, ER_LOCK_WAIT_TIMEOUT.
-CONFLICT_SQLSTATES = {"40001", "40P01"}
-CONFLICT_MYSQL_CODES = {1213, 1205}
+# PostgreSQL: serialization_failure, deadlock_detected. MySQL: ER_LOCK_DEADLOCK.
+DEADLOCK_SQLSTATES = {"40001", "40P01"}
+DEADLOCK_MYSQL_CODE = 1213
+
+# PostgreSQL: lock_not_available. MySQL: ER_LOCK_WAIT_TIMEOUT.
+LOCK_TIMEOUT_SQLSTATE = "55P03"
+LOCK_TIMEOUT_MYSQL_CODE = 1205
+LOCK_TIMEOUT_SQLITE = "database is locked"
 
 # A row is inserted by another process once; whoever lost that race finds it the next time.
 RACED_INSERT_ATTEMPTS = 3
 FIRST_PAUSE = 0.005
 """seconds"""
+RETRY_SECONDS = 5.0
+"""from the beginning of the first attempt; then no other begins, as a user waits for it"""
+
+CONFLICT = (
+    "Other transactions kept this write from being made: %(attempts)d attempt(s) in %(seconds).1f s, and nothing of it "
+    "is stored. Try the request again. If the error stays, end the transaction that holds the lock; "
+    "docs/howto/outages.md, 'Locks', says how to set how long a write waits. The error of the database: %(error)s"
+)
 
 
 def in_transaction(
@@ -35,9 +48,11 @@ def in_transaction(
     where no transaction of the caller is open; inside one it has undone the caller's work as well, so it is raised.
     Without ``savepoint`` an error of the database ends the caller's transaction, a KVStoreError does not.
 
-    Raises WriteConflict when every attempt met a deadlock, and any other error of the database as it is.
+    Raises WriteConflict when every attempt met a deadlock or a lock, or when RETRY_SECONDS are used up, and any other
+    error of the database as it is.
     """
     nested = connections[using].in_atomic_block
+    begin = time.monotonic()
     for attempt in count(1):
         try:
             return _run(body, using=using, savepoint=savepoint or not nested)
@@ -48,18 +63,34 @@ def in_transaction(
             # What was nested in this transaction could not try again, and has raised a WriteConflict.
             if not isinstance(error, WriteConflict) and not is_conflict(error):
                 raise
-            if nested or attempt >= conf.KVSTORE_WRITE_ATTEMPTS:
-                raise WriteConflict(f"A write gave way to another one {attempt} time(s): {error}") from error
+            seconds = time.monotonic() - begin
+            if nested or attempt >= conf.KVSTORE_WRITE_ATTEMPTS or seconds >= RETRY_SECONDS:
+                raise WriteConflict(CONFLICT % {"attempts": attempt, "seconds": seconds, "error": error}) from error
             _pause(attempt, error)
     raise AssertionError("unreachable")
 
 
 def is_conflict(error: OperationalError) -> bool:
-    """Return whether the database chose this transaction to make way for another one."""
+    """Return whether another transaction was in the way: a deadlock, or a lock that was held for too long."""
+    return _sqlstate(error) in DEADLOCK_SQLSTATES or _code(error) == DEADLOCK_MYSQL_CODE or is_lock_timeout(error)
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Return whether the database waited for a lock as long as it may."""
+    return isinstance(error, OperationalError) and (
+        _sqlstate(error) == LOCK_TIMEOUT_SQLSTATE
+        or _code(error) == LOCK_TIMEOUT_MYSQL_CODE
+        or LOCK_TIMEOUT_SQLITE in str(error)
+    )
+
+
+def _sqlstate(error: OperationalError) -> str | None:
     cause = error.__cause__
-    sqlstate = getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
-    code = error.args[0] if error.args else None
-    return sqlstate in CONFLICT_SQLSTATES or code in CONFLICT_MYSQL_CODES or "database is locked" in str(error)
+    return getattr(cause, "pgcode", None) or getattr(cause, "sqlstate", None)
+
+
+def _code(error: OperationalError) -> object:
+    return error.args[0] if error.args else None
 
 
 def _run(body: Callable[[], ResultT], *, using: str, savepoint: bool) -> ResultT:

@@ -14,8 +14,10 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
 
 from history.conf import APP_LABEL, conf
+from history.erasure import ERASE
 from history.health import backlog
 from history.models import PendingHistory, StudentModuleHistory
+from history.privileges import privileges
 from kvstore.models import StudentModule
 
 DOCS = "See docs/reference/checks.md#"
@@ -35,7 +37,7 @@ def register() -> None:
         check_request_id_header,
     ):
         checks.register(check, checks.Tags.compatibility)
-    for check in (check_tables, check_waiting_table, check_waiting_age):
+    for check in (check_tables, check_waiting_table, check_waiting_age, check_privileges):
         checks.register(check, checks.Tags.database, deploy=True)
 
 
@@ -203,6 +205,35 @@ def check_waiting_age(
             id="history.W001",
         )
     ]
+
+
+def check_privileges(
+    app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """The append-only guards in Python do not bind other clients of the role. Needs the table, so E004 comes first."""
+    alias = conf.HISTORY_DATABASE_ALIAS
+    if alias not in (databases or ()) or alias not in settings.DATABASES or check_tables(None, databases):
+        return []
+    try:
+        found = privileges(alias)
+    except DatabaseError as error:
+        return [_too_many_privileges(alias, f"The privileges on {alias!r} cannot be determined: {error}")]
+    # Erasure removes entries in the process that deletes the row.
+    needed = {"DELETE"} if conf.HISTORY_ON_DELETE == ERASE else set()
+    if found is None or not (excessive := [name for name in found.excessive if name not in needed]):
+        return []
+    message = f"The role {found.role!r} of the history database {alias!r} may change or remove entries: it has "
+    return [_too_many_privileges(alias, f"{message}{', '.join(excessive)}.")]
+
+
+def _too_many_privileges(alias: str, message: str) -> checks.Warning:
+    hint = "Connect the web processes with a role that has only SELECT and INSERT in this database."
+    if alias == DEFAULT_DB_ALIAS:
+        hint = (
+            f"Connect the web processes with a role that has only SELECT and INSERT on "
+            f"{StudentModuleHistory._meta.db_table}: GRANT its other privileges table by table, not on all tables."
+        )
+    return checks.Warning(message, hint=f"{hint} {DOCS}history-w002", id="history.W002")
 
 
 def _missing(alias: str) -> Iterator[str]:

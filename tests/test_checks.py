@@ -4,27 +4,31 @@ import re
 import tempfile
 from io import StringIO
 from pathlib import Path
-from unittest import mock
+from secrets import token_hex
+from unittest import mock, skipIf, skipUnless
 
 from django.conf import settings
-from django.core.checks import ERROR, Tags, run_checks
+from django.core.checks import ERROR, WARNING, Tags, run_checks
 from django.core.checks.registry import registry
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import SimpleTestCase, TransactionTestCase, override_settings
+from django.test.utils import CaptureQueriesContext
 
 import history.checks
 import kvstore.checks
-from history.models import PendingHistory
+from history.models import PendingHistory, StudentModuleHistory
 from kvstore.testing import assert_queries
-from tests.history.outages import history_outage, table_away
+from tests.history.outages import history_outage, reconnected, table_away
+from tests.history.roles import ENTRIES, MIGRATIONS, WEB, Role, connected_as, created, grant, run, web_role
 from tests.projects import Project
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 REFERENCE = CHECKOUT / "docs" / "reference" / "checks.md"
 HISTORY = "student_module_history"
-IDS = {*(f"history.E{number:03}" for number in range(1, 10)), "history.W001", "kvstore.E001", "kvstore.E002"}
+IDS = {*(f"history.E{number:03}" for number in range(1, 10)), "history.W001", "history.W002"}
+IDS |= {"kvstore.E001", "kvstore.E002"}
 
 
 class EverythingMigratesEverywhere:
@@ -162,8 +166,11 @@ class Deployment(TransactionTestCase):
         call_command("check", "--tag=database", *arguments, stdout=StringIO())
 
     def test_a_migrated_alias_passes(self):
+        if connection.vendor != "sqlite":
+            # The owner, as whom the tests connect, has more privileges than history.W002 allows.
+            self.enterContext(connected_as(self.enterContext(web_role())))
         self.assertEqual(self.check("default", HISTORY), [])
-        self.command("--deploy", f"--database={HISTORY}")
+        self.command("--deploy", "--fail-level=WARNING", f"--database={HISTORY}")
 
     def test_a_migration_that_was_not_run(self):
         recorder = MigrationRecorder(connections[HISTORY])
@@ -198,10 +205,7 @@ class Deployment(TransactionTestCase):
         self.assertIn("migrate --database default", found.hint)
 
     def test_a_database_that_cannot_be_reached(self):
-        elsewhere = connections.create_connection(HISTORY)
-        elsewhere.settings_dict = {**elsewhere.settings_dict, "NAME": unreachable(HISTORY)}
-        self.addCleanup(connections.__setitem__, HISTORY, connections[HISTORY])
-        connections[HISTORY] = elsewhere
+        self.enterContext(reconnected(HISTORY, NAME=unreachable(HISTORY)))
         # Called by itself: on MySQL a check of Django's own would connect before it, and fail.
         (found,) = history.checks.check_tables(None, databases=[HISTORY])
         self.assertEqual((found.id, found.level), ("history.E006", ERROR))
@@ -214,6 +218,150 @@ class Deployment(TransactionTestCase):
             self.assertEqual(run_checks(), [])
         with override_settings(HISTORY_DATABASE_ALIAS="absent"):
             self.assertEqual(self.check(HISTORY), [])
+
+
+class Privileges(TransactionTestCase):
+    """Outside a transaction, because roles are created, which MySQL commits, and connections replaced."""
+
+    databases = {"default", HISTORY}
+
+    def check(self, alias=HISTORY):
+        return history.checks.check_privileges(None, databases=[alias])
+
+    def check_as(self, role):
+        with connected_as(role):
+            return self.check()
+
+    def assert_warns(self, found, role, *privileges):
+        (warning,) = found
+        self.assertEqual((warning.id, warning.level), ("history.W002", WARNING))
+        self.assertIn(repr(HISTORY), warning.msg)
+        self.assertRegex(warning.msg, rf"^The role '{role}(@[^']+)?' ")
+        self.assertTrue(warning.msg.endswith(f"it has {', '.join(privileges)}."), warning.msg)
+        self.assertIn("only SELECT and INSERT", warning.hint)
+        self.assertTrue(warning.hint.endswith("docs/reference/checks.md#history-w002"), warning.hint)
+
+    @property
+    def empties(self):
+        """The privilege that TRUNCATE needs."""
+        return {"postgresql": "TRUNCATE", "mysql": "DROP"}[connection.vendor]
+
+    @skipUnless(connection.vendor == "sqlite", "a server has roles")
+    def test_sqlite_has_no_roles(self):
+        with assert_queries(student_module_history=len(self.queries_of_tables())):
+            self.assertEqual(self.check(), [])
+
+    def queries_of_tables(self):
+        """Return the queries of the check that this one makes first."""
+        with CaptureQueriesContext(connections[HISTORY]) as context:
+            history.checks.check_tables(None, databases=[HISTORY])
+        return context.captured_queries
+
+    @skipIf(connection.vendor == "sqlite", "SQLite has no roles")
+    def test_select_and_insert_are_not_reported(self):
+        with web_role() as role:
+            self.assertEqual(self.check_as(role), [])
+
+    @skipIf(connection.vendor == "sqlite", "SQLite has no roles")
+    def test_each_other_privilege_on_entries_is_reported(self):
+        for privilege in ("UPDATE", "DELETE", self.empties):
+            with self.subTest(privilege=privilege), web_role(privilege) as role:
+                self.assert_warns(self.check_as(role), role.name, privilege)
+        with self.subTest("one column"), web_role("UPDATE (state)") as role:
+            self.assert_warns(self.check_as(role), role.name, "UPDATE")
+
+    @skipIf(connection.vendor == "sqlite", "SQLite has no roles")
+    def test_the_owner_is_reported(self):
+        found = self.check()
+        user = connections[HISTORY].settings_dict["USER"]
+        self.assert_warns(found, user, "UPDATE", "DELETE", self.empties)
+
+    @skipIf(connection.vendor == "sqlite", "SQLite has no roles")
+    def test_privileges_of_a_role_that_the_role_belongs_to_are_reported(self):
+        group = f"group_of_{token_hex(6)}"
+        run(f"CREATE ROLE {group}", f"GRANT DELETE, {self.empties} ON {ENTRIES} TO {group}")
+        self.addCleanup(run, f"REVOKE ALL ON {ENTRIES} FROM {group}", f"DROP ROLE {group}")
+        with web_role() as role:
+            run(f"GRANT {group} TO {role.account}")
+            if connection.vendor == "mysql":
+                run(f"SET DEFAULT ROLE {group} FOR {role.account}")
+            self.assert_warns(self.check_as(role), role.name, "DELETE", self.empties)
+
+    @skipUnless(connection.vendor == "mysql", "MySQL grants privileges on databases")
+    def test_privileges_on_databases_are_reported(self):
+        name = connections[HISTORY].settings_dict["NAME"]
+        for scope in (f"`{name}`.*", "`%`.*", "*.*"):
+            with self.subTest(scope=scope), web_role() as role:
+                run(f"GRANT ALL ON {scope} TO {role.account}")
+                self.assert_warns(self.check_as(role), role.name, "UPDATE", "DELETE", "DROP")
+        with self.subTest("another database and another table"), web_role() as role:
+            run(f"GRANT ALL ON `{name}_other`.* TO {role.account}")
+            grant(role, {MIGRATIONS: "UPDATE, DELETE, DROP"})
+            self.assertEqual(self.check_as(role), [])
+
+    @skipUnless(connection.vendor == "mysql", "MySQL tells accounts apart by host")
+    def test_privileges_of_the_same_user_at_another_host_are_reported(self):
+        """They apply although SHOW GRANTS does not list them: a role of any host has them on the database."""
+        with connections[HISTORY].cursor() as cursor:
+            cursor.execute("SELECT SUBSTRING_INDEX(USER(), '@', -1)")
+            (host,) = cursor.fetchone()
+        with web_role() as anywhere:
+            here = Role(anywhere.name, anywhere.password, anywhere.vendor, host)
+            with created(here):
+                grant(here, WEB)
+                self.assertEqual(self.check_as(here), [])
+                run(f"GRANT UPDATE, DELETE ON `{connections[HISTORY].settings_dict['NAME']}`.* TO {anywhere.account}")
+                self.assert_warns(self.check_as(here), here.name, "UPDATE", "DELETE")
+
+    @skipIf(connection.vendor == "sqlite", "SQLite has no roles")
+    def test_erasure_needs_delete(self):
+        with override_settings(HISTORY_ON_DELETE="erase"):
+            with web_role("DELETE") as role:
+                self.assertEqual(self.check_as(role), [])
+            with web_role("UPDATE, DELETE") as role:
+                self.assert_warns(self.check_as(role), role.name, "UPDATE")
+
+    @skipIf(connection.vendor == "sqlite", "SQLite has no roles")
+    def test_one_database(self):
+        self.create_entries("default")
+        with override_settings(HISTORY_DATABASE_ALIAS="default"):
+            (found,) = self.check("default")
+            self.assertIn("history database 'default'", found.msg)
+            self.assertIn(f"SELECT and INSERT on {ENTRIES}: GRANT", found.hint)
+            with web_role(alias="default") as role, connected_as(role, alias="default"):
+                self.assertEqual(self.check("default"), [])
+
+    def create_entries(self, alias):
+        """Create the table of entries in a database, and delete it after the test."""
+        editor = connections[alias].schema_editor
+        with editor() as schema:
+            schema.create_model(StudentModuleHistory)
+
+        def delete():
+            with editor() as schema:
+                schema.delete_model(StudentModuleHistory)
+
+        self.addCleanup(delete)
+
+    @skipIf(connection.vendor == "sqlite", "SQLite has no roles")
+    def test_nothing_is_written_or_read(self):
+        before = len(self.queries_of_tables())
+        with CaptureQueriesContext(connections[HISTORY]) as context:
+            self.check()
+        statements = [query["sql"].split()[0] for query in context.captured_queries[before:]]
+        self.assertLessEqual(set(statements), {"SELECT", "EXPLAIN", "SHOW"})
+
+    @skipUnless(connection.vendor == "mysql", "PostgreSQL answers in read-only transactions too")
+    def test_a_database_that_does_not_tell_is_reported(self):
+        run("SET SESSION TRANSACTION READ ONLY")
+        self.addCleanup(run, "SET SESSION TRANSACTION READ WRITE")
+        (found,) = self.check()
+        self.assertEqual(found.id, "history.W002")
+        self.assertRegex(found.msg, f"privileges on '{HISTORY}' cannot be determined: .*READ ONLY")
+
+    def test_a_missing_table_is_another_check_s_matter(self):
+        with history_outage():
+            self.assertEqual(self.check(), [])
 
 
 class OtherProjects(SimpleTestCase):
@@ -273,5 +421,5 @@ class Reference(SimpleTestCase):
             if check.__module__ in ("history.checks", "kvstore.checks")
         }
         connecting = {name for name, deployment in ours.items() if deployment}
-        self.assertEqual(connecting, {"check_tables", "check_waiting_table", "check_waiting_age"})
-        self.assertEqual(len(ours), 11)
+        self.assertEqual(connecting, {"check_tables", "check_waiting_table", "check_waiting_age", "check_privileges"})
+        self.assertEqual(len(ours), 12)

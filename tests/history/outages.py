@@ -1,7 +1,9 @@
 """History databases that are really not there, and transactions that are really rolled back."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connections, models, transaction
 from django.test import override_settings
@@ -53,6 +55,29 @@ def history_outage() -> Iterator[None]:
     """Take the table of entries away, and give it back. Commits, so for TransactionTestCase."""
     with fresh_breaker(), table_away(StudentModuleHistory, ALIAS):
         yield
+
+
+@contextmanager
+def history_unreachable() -> Iterator[None]:
+    """Connect the history alias to a port that no server listens on. Not for SQLite, which has no server."""
+    with socket.socket() as closed, fresh_breaker():
+        # Bound and not listening: no other process can take the port.
+        closed.bind(("127.0.0.1", 0))
+        with reconnected(ALIAS, HOST="127.0.0.1", PORT=closed.getsockname()[1]):
+            yield
+
+
+@contextmanager
+def reconnected(alias: str, **changes: Any) -> Iterator[None]:
+    """Replace the connection of an alias by a new one with other settings, and put the first one back."""
+    before, after = connections[alias], connections.create_connection(alias)
+    after.settings_dict = {**before.settings_dict, **changes}
+    connections[alias] = after
+    try:
+        yield
+    finally:
+        after.close()
+        connections[alias] = before
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from bench import course
 from bench.contenders.raw_sql import ENTRIES, MODULES
 from history.models import StudentModuleHistory
 
+BYTES = {"mysql": "BINARY", "sqlite": "BLOB"}
 LONG_AGO = "2026-01-05 08:00:00"
 DIGIT = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
 
@@ -35,6 +36,14 @@ def block_key(vendor: str, number: str) -> str:
     return joined(vendor, f"'{stem}'", f"MD5({text})")
 
 
+def digest(vendor: str, row_id: str, version: str) -> str:
+    """Return the expression for a made-up digest of a version, which is as long as a real one."""
+    kind = "CHAR(20)" if vendor == "mysql" else "VARCHAR(20)"
+    number = joined(vendor, f"CAST({row_id} AS {kind})", "'.'", f"CAST({version} AS {kind})")
+    text = joined(vendor, "CHR(1)" if vendor == "postgresql" else "CHAR(1)", f"MD5({number})")
+    return f"CONVERT_TO({text}, 'UTF8')" if vendor == "postgresql" else f"CAST({text} AS {BYTES[vendor]})"
+
+
 def fill_course(rows: int, learners: int) -> None:
     """Fill the course with ``rows`` states of real length, those of each block for all learners together."""
     connection = connections["default"]
@@ -44,11 +53,12 @@ def fill_course(rows: int, learners: int) -> None:
     before, _, after = course.text(course.state(11) | {"seed": "HERE"}).partition('"HERE"')
     state = joined(connection.vendor, "%s", "n", "%s")
     block = block_key(connection.vendor, f"n - n %% {learners}")
+    made_up = digest(connection.vendor, "n", "1")
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {MODULES} (student_id, course_id, module_state_key, module_type, state, done, version, "
-            f"created, modified) SELECT {first} + n %% {learners}, %s, {block}, 'problem', {state}, 'na', 1, "
-            f"%s, %s FROM {numbers(0, rows)} ORDER BY n",
+            f"created, modified, digest) SELECT {first} + n %% {learners}, %s, {block}, 'problem', {state}, 'na', 1, "
+            f"%s, %s, {made_up} FROM {numbers(0, rows)} ORDER BY n",
             [str(course.COURSE), before, after, LONG_AGO, LONG_AGO],
         )
 
@@ -71,12 +81,15 @@ def _insert_entries(alias: str, rows: int, numbers: str) -> None:
     connection = connections[alias]
     block = block_key(connection.vendor, f"n %% {rows}")
     state = joined(connection.vendor, "'{\"attempts\":'", "n", '\',"done":false,"seed":7}\'')
+    row_id, version = f"2 * (n %% {rows} + 1)", f"(n - n %% {rows}) / {rows} + 1"
+    previous = f"CASE WHEN n < {rows} THEN NULL ELSE {digest(connection.vendor, 'row_id', 'version - 1')} END"
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {ENTRIES} (student_module_id, version, action, student_id, course_id, module_state_key, "
-            "module_type, state, created, reason, request_id) "
-            f"SELECT 2 * (n %% {rows} + 1), (n - n %% {rows}) / {rows} + 1, 'changed', 1 + n %% 997, %s, {block}, "
-            f"'problem', {state}, %s, '', '' FROM {numbers} ORDER BY n",
+            "module_type, state, created, reason, request_id, transaction_id, previous, digest) "
+            f"SELECT row_id, version, 'changed', 1 + n %% 997, %s, {block}, 'problem', {state}, %s, '', '', n + 1, "
+            f"{previous}, {digest(connection.vendor, 'row_id', 'version')} "
+            f"FROM (SELECT n, {row_id} AS row_id, {version} AS version FROM {numbers}) entries ORDER BY n",
             [str(course.COURSE), LONG_AGO],
         )
 
@@ -95,12 +108,14 @@ def without_indexes(alias: str) -> Iterator[None]:
 
 def insert_rows(learner_id: int, ids: Sequence[int], keys: Sequence[str], states: Sequence[str]) -> None:
     """Insert a learner's rows with these ids, each at version 1."""
-    with connections["default"].cursor() as cursor:
+    connection = connections["default"]
+    with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {MODULES} (id, student_id, course_id, module_state_key, module_type, state, done, version, "
-            "created, modified) VALUES (%s, %s, %s, %s, 'problem', %s, 'na', 1, %s, %s)",
+            "created, modified, digest) "
+            f"VALUES (%s, %s, %s, %s, 'problem', %s, 'na', 1, %s, %s, {digest(connection.vendor, '%s', '1')})",
             [
-                (row_id, learner_id, str(course.COURSE), key, state, LONG_AGO, LONG_AGO)
+                (row_id, learner_id, str(course.COURSE), key, state, LONG_AGO, LONG_AGO, row_id)
                 for row_id, key, state in zip(ids, keys, states, strict=True)
             ],
         )

@@ -10,7 +10,7 @@ from django.utils.connection import ConnectionDoesNotExist
 from history.conf import conf
 from history.deadline import bounded, unavailable_while_locked
 from history.direct import write_entries
-from history.entries import EntryValues
+from history.entries import values_of
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.transactions import in_transaction
 
@@ -111,7 +111,7 @@ def _insert(batch: Sequence[PendingHistory]) -> list[PendingHistory]:
 
 def _insert_each(batch: Sequence[PendingHistory]) -> list[PendingHistory]:
     try:
-        write_entries([EntryValues.of(entry) for entry in batch])
+        write_entries([values_of(entry) for entry in batch])
     except REFUSED as error:
         if len(batch) > 1:
             return [entry for entry in batch if _insert_each([entry])]

@@ -10,54 +10,24 @@ from django.utils.connection import ConnectionDoesNotExist
 from history.breaker import breaker
 from history.conf import conf
 from history.deadline import bounded
-from history.entries import EntryValues
-from history.models import StudentModuleHistory
-from kvstore.statements import upsert, upsert_unless_later
+from history.entries import COLUMNS
+from history.models import IDENTIFYING_COLUMNS, StudentModuleHistory
+from kvstore.signals import StateVersion
+from kvstore.statements import insert_missing
 from kvstore.transactions import is_conflict, is_lock_timeout
 
 logger = logging.getLogger("history")
 
-# What says which version an entry is of; all the rest is written over.
-KEY = ("student_module_id", "version")
-CONTENT = tuple(name for name in EntryValues._fields if name not in KEY)
-
 CONFLICT_ATTEMPTS = 3
 
 
-def write_entries(entries: Sequence[EntryValues]) -> None:
-    """Write entries in one statement, over those of the same versions: such a one is this one or never happened.
-
-    Raises the error of the database.
-    """
+def write_entries(entries: Sequence[StateVersion]) -> None:
+    """Write entries in one statement; those that are stored already stay as they are. Raises the database's error."""
     using = router.db_for_write(StudentModuleHistory)
-    upsert(StudentModuleHistory, EntryValues._fields, entries, using, unique_columns=KEY, update_columns=CONTENT)
+    insert_missing(StudentModuleHistory, COLUMNS, entries, using, unique_columns=IDENTIFYING_COLUMNS)
 
 
-def write_ahead(entries: Sequence[EntryValues]) -> None:
-    """Write entries of versions that are not committed yet, in one statement.
-
-    A server that hung may run a statement long after its client gave up and its version was really made by another
-    write; so what is written ahead replaces no later entry. Raises Superseded where one of them is, which takes a
-    clock that runs behind; else the error of the database.
-    """
-    taken = upsert_unless_later(
-        StudentModuleHistory,
-        EntryValues._fields,
-        entries,
-        router.db_for_write(StudentModuleHistory),
-        unique_columns=KEY,
-        update_columns=CONTENT,
-        moment="created",
-    )
-    if taken < len(entries):
-        raise Superseded(f"{len(entries) - taken} entries are older than what their versions' entries say already.")
-
-
-class Superseded(DataError):
-    """Entries that wait for their commit, and are delivered over those that seem to be later."""
-
-
-def try_entries(entries: Sequence[EntryValues]) -> bool:
+def try_entries(entries: Sequence[StateVersion]) -> bool:
     """Write entries if the history database works; return whether it took them.
 
     Waits HISTORY_TIMEOUT seconds at most, and not at all for a database that failed less than HISTORY_RETRY_AFTER
@@ -87,14 +57,14 @@ def try_entries(entries: Sequence[EntryValues]) -> bool:
     return True
 
 
-def _write_in_time(entries: Sequence[EntryValues]) -> None:
+def _write_in_time(entries: Sequence[StateVersion]) -> None:
     connection = connections[router.db_for_write(StudentModuleHistory)]
     deadline = time.monotonic() + conf.HISTORY_TIMEOUT
     for attempt in range(1, CONFLICT_ATTEMPTS + 1):
         kept = connection.connection is not None
         try:
             with bounded(connection, deadline - time.monotonic()):
-                write_ahead(entries)
+                write_entries(entries)
             return
         except (OperationalError, InterfaceError) as error:
             conflict = isinstance(error, OperationalError) and is_conflict(error)

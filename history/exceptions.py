@@ -15,9 +15,5 @@ class HistoryUnavailable(HistoryError, DatabaseError):
     """The history database did not take or give entries: it is missing, not migrated, or cannot be reached."""
 
 
-class UnusableContext(HistoryError, ValueError):
-    """A reason or request id that an entry cannot hold."""
-
-
 class RestoreRefused(HistoryError, ValueError):
     """A version that cannot be put back; nothing was written."""

@@ -14,12 +14,12 @@ from history.models import Entry, PendingHistory
 
 NUMBER_COLUMNS = {
     *("student_module_id", "version", "learner_id", "grade", "max_grade", "actor_id"),
-    *("source_id", "source_version", "state_size"),
+    *("source_id", "source_version", "transaction_id", "state_size"),
 }
 COLUMNS = (
     *("student_module_id", "version", "action", "created", "learner_id", "course", "block", "block_type"),
-    *("grade", "max_grade", "actor_id", "reason", "request_id", "source_id", "source_version", "waiting"),
-    *("state_size", "state_sha256", "state"),
+    *("grade", "max_grade", "actor_id", "reason", "request_id", "source_id", "source_version"),
+    *("transaction_id", "previous", "digest", "branch", "waiting", "state_size", "state_sha256", "state"),
 )
 """the columns of CSV in order, and the names in JSON"""
 
@@ -33,7 +33,8 @@ def record(entry: Entry) -> dict[str, Any]:
     """Return all that an entry says, as plain values for JSON.
 
     ``state`` is the stored text, not what it parses to, and None where there is none. ``created`` is ISO 8601 in UTC
-    with microseconds; ``waiting`` says that the history database does not have the entry yet.
+    with microseconds; ``waiting`` is true while the history database does not have the entry yet. The digests are in
+    hexadecimal; ``branch`` is true where the present state does not descend from the version.
     """
     return {
         "student_module_id": entry.student_module_id,
@@ -51,6 +52,10 @@ def record(entry: Entry) -> dict[str, Any]:
         "request_id": entry.request_id,
         "source_id": entry.source_id,
         "source_version": entry.source_version,
+        "transaction_id": entry.transaction_id,
+        "previous": entry.previous.hex() if entry.previous else None,
+        "digest": entry.digest.hex(),
+        "branch": entry.is_branch,
         "waiting": isinstance(entry, PendingHistory),
         "state_size": size_of(entry.state),
         "state_sha256": sha256_of(entry.state),
@@ -104,8 +109,8 @@ def size_of(text: str | None) -> int:
 
 
 def iso(moment: datetime) -> str:
-    """Return a moment as ISO 8601 in UTC with microseconds; one without a time zone is in Django's current one."""
-    aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+    """Return a moment as ISO 8601 in UTC with microseconds; one without a time zone is in that of the settings."""
+    aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment, timezone.get_default_timezone())
     return aware.astimezone(UTC).isoformat(timespec="microseconds")
 
 

@@ -70,13 +70,13 @@ def health() -> Health:
 
 def backlog() -> Backlog:
     """Count what waits; asks the state's database only."""
-    waiting = PendingHistory.objects.using(router.db_for_read(PendingHistory))
+    waiting = PendingHistory.objects.using(router.db_for_write(PendingHistory))
     oldest = waiting.order_by("pk").values_list("created", flat=True).first()
     return Backlog(waiting.count() if oldest else 0, oldest)
 
 
 def _ask() -> tuple[bool, bool, str]:
-    alias = router.db_for_read(StudentModuleHistory)
+    alias = router.db_for_write(StudentModuleHistory)
     try:
         connection = connections[alias]
         with bounded(connection, conf.HISTORY_TIMEOUT):

@@ -90,8 +90,10 @@ def marks(entry: Entry, older: Entry | None, difference: Difference | None = Non
 
 
 def predecessor(entry: Entry, older: Entry | None) -> Entry | None:
-    """Return what a version is compared with: the entry after it in a timeline, if it is of the same row."""
-    return older if older is not None and older.student_module_id == entry.student_module_id else None
+    """Return the entry that a version is compared with: the next older one, if it is of the same row and branch."""
+    if older is None or older.student_module_id != entry.student_module_id or older.is_branch != entry.is_branch:
+        return None
+    return older
 
 
 def grade_fell(newer: Graded, older: Graded) -> bool:

@@ -8,15 +8,22 @@ from django.db import models
 
 from history.querysets import AppendOnlyQuerySet, refusal
 from kvstore import signals
-from kvstore.fields import CaseSensitiveCharField, LearningContextKeyField, UsageKeyField
+from kvstore.context import MAX_REASON_LENGTH, MAX_REQUEST_ID_LENGTH
+from kvstore.fields import CaseSensitiveCharField, DigestField, LearningContextKeyField, UsageKeyField
 from kvstore.keys import MAX_TYPE_LENGTH
 
-MAX_REASON_LENGTH = 255
-MAX_REQUEST_ID_LENGTH = 64
+IDENTIFYING_COLUMNS = ("student_module_id", "version", "digest")
+"""the columns that tell an entry from every other"""
 
 
 class Entry(models.Model):
-    """One version of one learner's state of one block, as it was written."""
+    """One version of one learner's state of one block, as it was written. An entry never changes.
+
+    The columns are those of :class:`kvstore.signals.StateVersion`, in its order.
+    """
+
+    is_branch = False
+    """whether a reader found that the present state does not descend from this version; not stored"""
 
     class Action(models.TextChoices):
         CREATED = signals.CREATED, "created"
@@ -45,6 +52,11 @@ class Entry(models.Model):
     # Which version of which row a restored version took its state from; NULL for every other.
     source_id = models.BigIntegerField(null=True)
     source_version = models.BigIntegerField(null=True)
+    # Proves that another transaction wrote the next version, so that this one was committed. 0: unknown.
+    transaction_id = models.BigIntegerField(default=0)
+    # The chain: the digest of the row's previous version, NULL for the first, and the digest of all values.
+    previous = DigestField(null=True)
+    digest = DigestField()
 
     class Meta:
         abstract = True
@@ -56,8 +68,8 @@ class Entry(models.Model):
 class StudentModuleHistory(Entry):
     """An entry in the history database.
 
-    An entry is written before its version commits, so one whose version is above that of its row, or whose row was
-    never there, never happened. :mod:`history.timeline` leaves those out; read entries through it.
+    An entry is written before its version commits. If the version is rolled back, the entry remains, but no chain of
+    digests leads to it from a row. :mod:`history.timeline` leaves such entries out; read entries through it.
 
     The table can be split by ``student_module_id``: no statement relies on ``id`` being unique or in order, no
     unique constraint is without ``student_module_id``, and nothing refers to another database.
@@ -71,8 +83,8 @@ class StudentModuleHistory(Entry):
         verbose_name = "history entry"
         verbose_name_plural = "history entries"
         constraints = [
-            # Writes an entry once, however often it is delivered; finds the versions of a row in order.
-            models.UniqueConstraint(fields=["student_module_id", "version"], name="xblock_history_version_unique")
+            # Stores an entry once, however often it is delivered; finds the versions of a row in order.
+            models.UniqueConstraint(fields=IDENTIFYING_COLUMNS, name="xblock_history_entry_unique")
         ]
         indexes = [
             # The timeline of a block for a learner, also when the row is gone; the entries of a block.
@@ -99,6 +111,27 @@ class StudentModuleHistory(Entry):
         raise refusal("delete()")
 
 
+class Erasure(models.Model):
+    """The record of one erasure: all entries of a deleted row were removed. It tells nothing about the learner."""
+
+    student_module_id = models.BigIntegerField()
+    version = models.BigIntegerField()
+    entries = models.BigIntegerField()
+    # Of the last version, as a seal has it.
+    digest = DigestField()
+    created = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Erasure]] = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        # Records an erasure once, even if it is tried again; finds the erasures of a row.
+        constraints = [models.UniqueConstraint(fields=IDENTIFYING_COLUMNS, name="xblock_history_erasure_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.entries} entries of row {self.student_module_id}"
+
+
 class BesideState:
     """Marks a model of history that lives in the database of the state; migrations keep it with the model."""
 
@@ -116,8 +149,8 @@ class PendingHistory(BesideState, Entry):
         verbose_name = "waiting history entry"
         verbose_name_plural = "waiting history entries"
         constraints = [
-            # Keeps a version from waiting twice; finds the waiting versions of a row.
-            models.UniqueConstraint(fields=["student_module_id", "version"], name="xblock_history_pending_unique")
+            # Stores an entry once; finds the pending versions of a row.
+            models.UniqueConstraint(fields=IDENTIFYING_COLUMNS, name="xblock_history_pending_unique")
         ]
         indexes = [
             # The waiting part of the timeline of a block for a learner, also when the row is gone.

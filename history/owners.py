@@ -32,14 +32,14 @@ def owner_of(row_id: int) -> Owner | None:
 
     Only an entry that says ``deleted`` proves that a row which is gone was there: it commits with the deletion.
     """
-    rows = StudentModule.objects.using(router.db_for_read(StudentModule)).filter(pk=row_id)
+    rows = StudentModule.objects.using(router.db_for_write(StudentModule)).filter(pk=row_id)
     columns = ("student_id", stored_text("course_id"), stored_text("module_state_key"), "module_type", "version")
     for student_id, *address, version in rows.values_list(*columns):
         return Owner(student_id, BlockAddress(*address), version)
-    waiting = PendingHistory.objects.using(router.db_for_read(PendingHistory)).filter(student_module_id=row_id)
+    waiting = PendingHistory.objects.using(router.db_for_write(PendingHistory)).filter(student_module_id=row_id)
     for ending in waiting.filter(action=DELETED).defer("state"):
         return _owner(ending)
-    delivered = StudentModuleHistory.objects.using(router.db_for_read(StudentModuleHistory))
+    delivered = StudentModuleHistory.objects.using(router.db_for_write(StudentModuleHistory))
     ends = delivered.filter(student_module_id=row_id, action=DELETED).defer("state").order_by("-version")
     for entry in in_time(lambda: list(ends[:1])):
         return _owner(entry)

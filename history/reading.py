@@ -25,7 +25,8 @@ def in_time(read: Callable[[], T]) -> T:
     ``read`` evaluates its query sets itself: ``in_time(lambda: list(entries))``. Raises HistoryUnavailable where the
     database is missing, not migrated, refuses, or does not answer in time.
     """
-    alias = router.db_for_read(StudentModuleHistory)
+    # A replica may lag behind the rows that decide which entries were committed.
+    alias = router.db_for_write(StudentModuleHistory)
     try:
         connection = connections[alias]
         kept = connection.connection is not None

@@ -1,8 +1,7 @@
 """Records each version of a recorded block before it commits: in the history database, or waiting beside the state.
 
-Should the state's transaction roll back, an entry in the history database names a version that the row does not reach;
-readers leave it out, and the version that really comes next takes its place. An entry that waits beside the state is
-written in the state's transaction, and rolls back with it.
+If the state's transaction rolls back, its entry remains in the history database, but no chain of digests leads to it
+from a row, and readers leave it out. A pending entry is written in the state's transaction and rolls back with it.
 """
 
 import logging
@@ -10,12 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import DatabaseError, OperationalError, router, transaction
-from django.db.models import Q
 
 from history.conf import conf, is_recorded
-from history.context import current_change
 from history.direct import try_entries, write_entries
-from history.entries import EntryValues, entries_of
+from history.entries import COLUMNS
 from history.erasure import ERASE, erase_when_committed
 from history.exceptions import HistoryUnavailable
 from history.models import PendingHistory, StudentModuleHistory
@@ -38,18 +35,17 @@ def connect() -> None:
 
 def record(versions: Sequence[StateVersion], using: str, **kwargs: Any) -> None:
     """Record those versions whose block type is recorded, in the transaction that writes them to ``using``."""
-    recorded = [version for version in versions if is_recorded(version.module_type)]
-    if not recorded:
+    entries = [version for version in versions if is_recorded(version.module_type)]
+    if not entries:
         return
-    entries = entries_of(recorded, current_change())
     if router.db_for_write(StudentModuleHistory) == using:
         _record_together(entries, using)
     else:
         _record_apart(entries, using)
-    erase_when_committed(recorded, using)
+    erase_when_committed(entries, using)
 
 
-def _record_together(entries: Sequence[EntryValues], using: str) -> None:
+def _record_together(entries: Sequence[StateVersion], using: str) -> None:
     """Write entries where the state is: they commit with it, or neither does."""
     try:
         write_entries(entries)
@@ -61,7 +57,7 @@ def _record_together(entries: Sequence[EntryValues], using: str) -> None:
         raise HistoryUnavailable(NOT_TAKEN.format(using=using, error=error)) from error
 
 
-def _record_apart(entries: Sequence[EntryValues], using: str) -> None:
+def _record_apart(entries: Sequence[StateVersion], using: str) -> None:
     # The end of a row proves that all before it was committed, so it must itself commit with the deletion.
     endings = [entry for entry in entries if entry.action == DELETED]
     others = [entry for entry in entries if entry.action != DELETED]
@@ -73,9 +69,9 @@ def _record_apart(entries: Sequence[EntryValues], using: str) -> None:
             transaction.on_commit(lambda: deliver_now(endings), using=using, robust=True)
 
 
-def keep_waiting(entries: Sequence[EntryValues], using: str) -> None:
+def keep_waiting(entries: Sequence[StateVersion], using: str) -> None:
     """Write entries beside the state, in its transaction."""
-    statements.insert(PendingHistory, EntryValues._fields, entries, using)
+    statements.insert(PendingHistory, COLUMNS, entries, using)
     logger.info(
         "%s history entries wait beside the state for the history database.",
         len(entries),
@@ -83,10 +79,12 @@ def keep_waiting(entries: Sequence[EntryValues], using: str) -> None:
     )
 
 
-def deliver_now(entries: Sequence[EntryValues]) -> None:
-    """Deliver entries that were just committed beside the state; if the history database takes none, they wait on."""
-    if try_entries(entries):
-        delivered = Q()
-        for entry in entries:
-            delivered |= Q(student_module_id=entry.student_module_id, version=entry.version)
-        PendingHistory.objects.using(router.db_for_write(PendingHistory)).filter(delivered).delete()
+def deliver_now(entries: Sequence[StateVersion]) -> None:
+    """Deliver entries that were just committed beside the state; if the history database takes none, they stay."""
+    if not try_entries(entries):
+        return
+    pending = PendingHistory.objects.using(router.db_for_write(PendingHistory))
+    digests = {entry.digest for entry in entries}
+    found = pending.filter(student_module_id__in={entry.student_module_id for entry in entries})
+    delivered = [pk for pk, digest in found.values_list("pk", "digest") if digest in digests]
+    pending.filter(pk__in=delivered).delete()

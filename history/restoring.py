@@ -3,11 +3,14 @@
 from typing import Any
 
 from history.conf import is_recorded
-from history.context import Source, change_context, restoring_from
+from history.entries import values_of
 from history.exceptions import RestoreRefused
 from history.models import Entry
-from history.timeline import Span, timeline_of
+from history.outline import find_entry
+from history.owners import Owner
 from kvstore import codec
+from kvstore.context import Source, change_context, restoring_from
+from kvstore.digests import digest_of
 from kvstore.keys import BlockAddress, block_address
 from kvstore.rows import Row
 from kvstore.signals import DELETED, RESTORED
@@ -48,11 +51,12 @@ def restore(entry: Entry, *, expected_version: int, reason: str, actor: Any = No
 
 def _committed(entry: Entry, address: BlockAddress) -> Entry:
     """Return the entry as the history has it."""
-    key = (entry.student_module_id, entry.version)
-    span = Span(older_than=(entry.student_module_id, entry.version + 1))
-    found = next(timeline_of(entry.student_id, address, span, page_size=1), None)
-    if found is None or (found.student_module_id, found.version) != key:
+    owner = Owner(entry.student_id, address, 0)
+    found: Entry | None = find_entry(owner, entry.student_module_id, entry.version, bytes(entry.digest).hex())
+    if found is None:
         raise RestoreRefused(f"There is no {entry} in the history; nothing was written.")
+    if digest_of(values_of(found)) != found.digest:
+        raise RestoreRefused(f"Version {found.version} does not have the digest of its values: the entry was altered.")
     return found
 
 

@@ -14,6 +14,7 @@ from kvstore.exceptions import (
     UnstorableScore,
     UnstorableValue,
     UnsupportedScope,
+    UnusableContext,
     UnusableKey,
     WriteConflict,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "UnstorableScore",
     "UnstorableValue",
     "UnsupportedScope",
+    "UnusableContext",
     "UnusableKey",
     "WriteConflict",
     "XBlockUserState",

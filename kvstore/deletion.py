@@ -6,9 +6,11 @@ from django.apps import apps
 from django.db import models
 from django.db.models.signals import class_prepared, post_delete, pre_delete
 
-from kvstore import versions
+from kvstore import rows, versions
+from kvstore.context import current_origin
 from kvstore.models import StudentModule
 from kvstore.signals import DELETED
+from kvstore.versions import Values
 
 
 def connect() -> None:
@@ -31,21 +33,13 @@ def connect_to(sender: type[models.Model], **kwargs: Any) -> None:
 
 def lock_before_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:
     """Keep the row as it is about to be deleted, which may be newer than the instance, or gone already."""
-    rows = versions.plain_rows(StudentModule, using).filter(pk=instance.pk).select_for_update()
-    instance.being_deleted = rows.first()
+    instance.being_deleted = rows.lock_by_id(StudentModule, instance.pk, using)
 
 
 def announce_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:
     """Announce the version after the last: the row is gone."""
-    stored, instance.being_deleted = instance.being_deleted, None
-    if stored is None:
-        return
-    last = versions.version_of(stored, DELETED)
-    deleted = last._replace(
-        version=last.version + 1,
-        state=None,
-        grade=None,
-        max_grade=None,
-        modified=versions.after(last.modified, versions.now()),
-    )
-    versions.announce([deleted], using)
+    row, instance.being_deleted = instance.being_deleted, None
+    if row is not None:
+        nothing = Values(None, None, None)
+        deleted = versions.make_next(row, nothing, versions.now(), current_origin(using), DELETED)
+        versions.announce([deleted], using)

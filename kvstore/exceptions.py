@@ -71,6 +71,10 @@ class UnstorableScore(KVStoreError, ValueError):
     """A grade or maximum that is not a finite number."""
 
 
+class UnusableContext(KVStoreError, ValueError):
+    """An actor, reason or request id that a version cannot hold."""
+
+
 class CorruptState(KVStoreError, ValueError):
     """The text stored in one or more rows is not the JSON that this store writes.
 

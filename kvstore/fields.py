@@ -14,6 +14,7 @@ from django.db.models.query_utils import DeferredAttribute
 from opaque_keys import OpaqueKey
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
+from kvstore.digests import DIGEST_LENGTH
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import MAX_KEY_LENGTH, key_from_text, text_from_key
 
@@ -118,3 +119,33 @@ class LearningContextKeyField(OpaqueKeyField):
     """The key of a course, library or other learning context."""
 
     key_class = LearningContextKey
+
+
+class DigestField(models.BinaryField):  # type: ignore[type-arg]
+    """The digest of a version, as bytes on every database. MySQL could not index Django's own column for bytes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", DIGEST_LENGTH)
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        if kwargs.get("max_length") == DIGEST_LENGTH:
+            del kwargs["max_length"]
+        return name, path, args, kwargs
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
+        if connection.vendor == "mysql":
+            return f"varbinary({self.max_length})"
+        column: str | None = super().db_type(connection)
+        return column
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> bytes | None:
+        return None if value is None else bytes(value)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001  Django's signature
+        """Let the instance compute its digest now, after the receivers of the signal ``pre_save``."""
+        compute = getattr(model_instance, "compute_digest", None)
+        if compute is not None:
+            setattr(model_instance, self.attname, compute())
+        return super().pre_save(model_instance, add)

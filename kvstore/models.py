@@ -6,18 +6,21 @@ scopes are one row for each field, because learners or blocks share them and wri
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Any, Self
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
 from opaque_keys.edx.keys import UsageKey
 
 from kvstore import saving
-from kvstore.fields import CaseSensitiveCharField, LearningContextKeyField, UsageKeyField
+from kvstore.fields import CaseSensitiveCharField, DigestField, LearningContextKeyField, UsageKeyField
 from kvstore.keys import BLOCK_FAMILY, MAX_FAMILY_LENGTH, MAX_TYPE_LENGTH, usage_key_in_course
 from kvstore.querysets import StudentModuleQuerySet
 from kvstore.versions import Values
+
+if TYPE_CHECKING:
+    from kvstore.rows import Row
 
 
 class StudentModule(models.Model):
@@ -50,6 +53,8 @@ class StudentModule(models.Model):
     # When the current version was written; the same instant stands on its history entry. Not indexed, as no
     # other column that writes change is: PostgreSQL then updates the row without touching an index.
     modified = models.DateTimeField(editable=False)
+    # Identifies the current version and, through it, every version before. NULL: never written by this store.
+    digest = DigestField(null=True)
 
     objects = StudentModuleQuerySet.as_manager()
 
@@ -76,7 +81,8 @@ class StudentModule(models.Model):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.loaded: dict[str, Any] = {}
-        self.being_deleted: StudentModule | None = None
+        self.being_deleted: Row | None = None
+        self.compute_digest: Callable[[], bytes] | None = None
 
     def __str__(self) -> str:
         return f"learner {self.student_id}, {self.module_state_key}"

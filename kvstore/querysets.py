@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
@@ -10,8 +11,8 @@ from django.db import models, transaction
 from kvstore import rows, versions
 from kvstore.chunks import chunked
 from kvstore.conf import conf
+from kvstore.context import Origin, current_origin
 from kvstore.exceptions import UnrecordedWrite
-from kvstore.signals import CREATED
 
 if TYPE_CHECKING:
     from kvstore.models import StudentModule
@@ -59,24 +60,24 @@ class StudentModuleQuerySet(models.QuerySet["StudentModule"]):
         if batch_size is not None and batch_size <= 0:
             raise ValueError("Batch size must be a positive integer.")
         instances = list(objs)
-        now = versions.now()
         for instance in instances:
             versions.check_new(instance)
-            versions.begin(instance, now)
         with_ids, without_ids = _parted(instances)
         with transaction.atomic(using=self.db):
+            now, origin = versions.now(), current_origin(self.db)
             for alike in (with_ids, without_ids):
                 for chunk in chunked(alike, batch_size or conf.KVSTORE_CHUNK_SIZE):
-                    self._create(chunk)
+                    self._create(chunk, now, origin)
         return instances
 
-    def _create(self, instances: list[StudentModule]) -> None:
+    def _create(self, instances: list[StudentModule], now: datetime, origin: Origin) -> None:
         new = [rows.row_of(instance) for instance in instances]
+        made = [versions.begin(row, now, origin) for row in new]
         rows.insert(self.model, new, self.db)
         for instance, row in zip(instances, new, strict=True):
-            instance.pk = row.id
+            rows.apply(row, instance)
             instance._state.adding, instance._state.db = False, self.db
-        versions.announce([versions.version_of(row, CREATED) for row in new], self.db)
+        versions.announce(rows.with_ids(made, new), self.db)
 
 
 def _parted(instances: Iterable[StudentModule]) -> tuple[list[StudentModule], list[StudentModule]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvstore import statements
 from kvstore.keys import BlockAddress, block_address
+from kvstore.signals import StateVersion
 from kvstore.versions import VERSION_COLUMNS, Values, plain_rows
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Row:
     # A datetime, a datetime and an integer, and None before the first version, as on an instance.
     created: Any = None
     modified: Any = None
+    digest: bytes | None = None
     id: Any = None
 
     @property
@@ -71,6 +73,12 @@ def lock(
     return {row.address: row for row in found}
 
 
+def lock_by_id(model: type[StudentModule], row_id: int, using: str) -> Row | None:
+    """Lock the row with this id and return it; None where there is none."""
+    found = statements.select_for_update(model, COLUMNS, {"id": [row_id]}, using)
+    return Row(*found[0]) if found else None
+
+
 def insert(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
     """Insert new rows in one statement and give them their ids; either all or none of them have ids already."""
     columns = NEW_COLUMNS if rows[0].id is None else COLUMNS
@@ -90,6 +98,18 @@ def update(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
         # all, where an UPDATE with a CASE for each row takes time quadratic in their number.
         values = list(map(attrgetter(*COLUMNS), rows))
         statements.upsert(model, COLUMNS, values, using, unique_columns=("id",), update_columns=VERSION_COLUMNS)
+
+
+def with_ids(made: Sequence[StateVersion], rows: Sequence[Row]) -> list[StateVersion]:
+    """Return the versions that were made of these rows with the ids that the rows now have."""
+    return [version._replace(student_module_id=row.id) for version, row in zip(made, rows, strict=True)]
+
+
+def apply(row: Row, instance: StudentModule) -> None:
+    """Set what the write path decides about a row on an instance of it."""
+    instance.pk = row.id
+    for name in (*VERSION_COLUMNS, "created"):
+        setattr(instance, name, getattr(row, name))
 
 
 def _look_up_ids(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:

@@ -1,4 +1,4 @@
-"""What kvstore tells others: each version of a row, inside the transaction that writes it.
+"""The signal that kvstore sends for every version of a row, inside the transaction that writes the version.
 
 Bulk statements send no ``post_save``; this signal is sent for every write, once for all its rows. A receiver
 that raises makes the write fail and roll back.
@@ -16,7 +16,10 @@ RESTORED = "restored"
 
 
 class StateVersion(NamedTuple):
-    """One version of one learner's state of one block, as it is being written."""
+    """One version of one learner's state of one block, complete: an entry of the history has the same columns.
+
+    ``digest`` covers all other values; see :mod:`kvstore.digests`.
+    """
 
     student_module_id: int
     version: int
@@ -30,8 +33,19 @@ class StateVersion(NamedTuple):
     """JSON text of the block's fields; None where the learner never had any or the row is deleted"""
     grade: float | None
     max_grade: float | None
-    modified: datetime
-    """when the version was written, UTC"""
+    created: datetime
+    """when the version was written, UTC; the row's ``modified``"""
+    actor_id: int | None
+    reason: str
+    request_id: str
+    source_id: int | None
+    """the row whose version was restored; None for any other action"""
+    source_version: int | None
+    transaction_id: int
+    """a random number that all versions of one transaction share; 0 where the transaction is unknown"""
+    previous: bytes | None
+    """the digest of the row's previous version; None for the first"""
+    digest: bytes
 
 
 state_written = Signal()

@@ -8,14 +8,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model
+from django.db.models import BinaryField, Model
 from django.db.models.constants import OnConflict
 
 Rows = Sequence[tuple[Any, ...]]
+
+ER_DUP_ENTRY = 1062
+"""MySQL's code for a duplicate value of a unique key"""
 
 
 def select_for_update(
@@ -44,8 +48,8 @@ def insert(model: type[Model], columns: tuple[str, ...], rows: Rows, using: str,
     """Insert rows and return their ids, in order; none where they are given or the database does not tell them."""
     connection = connections[using]
     told = connection.features.can_return_rows_from_bulk_insert and "id" not in columns
+    statement = _insertion(using, model, columns, rows) + conflict + (" RETURNING id" if told else "")
     with connection.cursor() as cursor:
-        statement = _insertion(using, model, columns, rows) + conflict + (" RETURNING id" if told else "")
         cursor.execute(statement, _parameters(connection, rows))
         return [row_id for (row_id,) in cursor.fetchall()] if told else []
 
@@ -63,29 +67,46 @@ def upsert(
     return insert(model, columns, rows, using, conflict=_on_conflict(using, unique_columns, update_columns))
 
 
-def upsert_unless_later(
-    model: type[Model],
-    columns: tuple[str, ...],
-    rows: Rows,
-    using: str,
-    *,
-    unique_columns: tuple[str, ...],
-    update_columns: tuple[str, ...],
-    moment: str,
-) -> int:
-    """Insert rows; where one is there already, update it unless its ``moment`` is later.
+def insert_missing(
+    model: type[Model], columns: tuple[str, ...], rows: Rows, using: str, *, unique_columns: tuple[str, ...]
+) -> None:
+    """Insert those rows whose unique columns no stored row has. Needs the privileges to SELECT and INSERT only.
 
-    Return how many of them the table now says what ``rows`` say. MySQL has no condition there, so it updates all.
+    Raises IntegrityError for any other constraint, such as the primary key's.
     """
     connection = connections[using]
-    statement = _insertion(using, model, columns, rows) + _on_conflict(using, unique_columns, update_columns)
-    conditional = connection.features.supports_update_conflicts_with_target
-    if conditional:
-        statement += f" WHERE {_table(using, model)}.{moment} <= EXCLUDED.{moment}"
+    if connection.vendor != "mysql":
+        statement = (
+            f"{_insertion(using, model, columns, rows)} ON CONFLICT ({_names(using, unique_columns)}) DO NOTHING"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, _parameters(connection, rows))
+        return
+    # INSERT IGNORE would hide other errors, and ON DUPLICATE KEY UPDATE needs the privilege to UPDATE.
+    while rows:
+        try:
+            insert(model, columns, rows, using)
+            return
+        except IntegrityError as error:
+            missing = _missing(model, columns, rows, using, unique_columns)
+            if error.args[0] != ER_DUP_ENTRY or len(missing) == len(rows):
+                raise
+            rows = missing
+
+
+def _missing(
+    model: type[Model], columns: tuple[str, ...], rows: Rows, using: str, unique_columns: tuple[str, ...]
+) -> Rows:
+    """Return those rows whose unique columns no stored row has."""
+    key = itemgetter(*map(columns.index, unique_columns))
+    connection = connections[using]
+    # All but the last narrow it enough: MySQL would compare digests as text.
+    conditions = [f"{_names(using, (name,))} IN ({_places(rows)})" for name in unique_columns[:-1]]
+    statement = f"{_selection(using, model, unique_columns)} WHERE {' AND '.join(conditions)}"
     with connection.cursor() as cursor:
-        cursor.execute(statement, _parameters(connection, rows))
-        count: int = cursor.rowcount
-    return count if conditional else len(rows)
+        cursor.execute(statement, [key(row)[place] for place in range(len(conditions)) for row in rows])
+        stored = set(cursor.fetchall())
+    return [row for row in rows if key(row) not in stored]
 
 
 # The names of a model and the ways of an alias stay the same while a process runs, so these are put together once.
@@ -98,7 +119,8 @@ def _selection(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
 
 @cache
 def _update(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
-    assignments = ", ".join(f"{_names(using, (name,))} = %s" for name in columns)
+    marks = zip(columns, _marks(using, model, columns), strict=True)
+    assignments = ", ".join(f"{_names(using, (name,))} = {mark}" for name, mark in marks)
     return f"UPDATE {_table(using, model)} SET {assignments} WHERE id = %s"  # noqa: S608  names, quoted
 
 
@@ -124,7 +146,20 @@ def _table(using: str, model: type[Model]) -> str:
 
 
 def _insertion(using: str, model: type[Model], columns: tuple[str, ...], rows: Rows) -> str:
-    return _insert_into(using, model, columns) + ", ".join([f"({_places(columns)})"] * len(rows))
+    return _insert_into(using, model, columns) + ", ".join(
+        [f"({', '.join(_marks(using, model, columns))})"] * len(rows)
+    )
+
+
+@cache
+def _marks(using: str, model: type[Model], columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the mark of each column's parameter. MySQL's driver takes bytes for text, so they are sent in hex."""
+    in_hex = {name for name in columns if connections[using].vendor == "mysql" and _is_binary(model, name)}
+    return tuple("UNHEX(%s)" if name in in_hex else "%s" for name in columns)
+
+
+def _is_binary(model: type[Model], name: str) -> bool:
+    return isinstance(model._meta.get_field(name), BinaryField)
 
 
 def _places(values: Collection[Any]) -> str:
@@ -133,23 +168,32 @@ def _places(values: Collection[Any]) -> str:
 
 def _parameters(connection: BaseDatabaseWrapper, rows: Iterable[Iterable[Any]]) -> list[Any]:
     adapt = connection.ops.adapt_datetimefield_value
-    return [adapt(value) if isinstance(value, datetime) else value for value in chain.from_iterable(rows)]
+    values = [adapt(value) if isinstance(value, datetime) else value for value in chain.from_iterable(rows)]
+    if connection.vendor == "mysql":
+        return [value.hex() if isinstance(value, bytes) else value for value in values]
+    return values
 
 
 @cache
-def _unread(using: str, model: type[Model], columns: tuple[str, ...]) -> tuple[tuple[int, Any], ...]:
-    """Return, with their places, those columns that the driver of an alias does not read itself: times."""
+def _unread(using: str, model: type[Model], columns: tuple[str, ...]) -> tuple[tuple[int, Any, list[Any]], ...]:
+    """Return, with their places, those columns that the driver of an alias does not read itself, and what does."""
     # A relation has no column; the store names none by its relation.
     expressions = [(place, model._meta.get_field(name).cached_col) for place, name in enumerate(columns)]  # type: ignore[union-attr]
-    return tuple(found for found in expressions if connections[using].ops.get_db_converters(found[1]))
+    found = []
+    for place, column in expressions:
+        converters = list(connections[using].ops.get_db_converters(column))
+        if isinstance(column.target, BinaryField):
+            converters += column.get_db_converters(connections[using])
+        if converters:
+            found.append((place, column, converters))
+    return tuple(found)
 
 
-def _read(connection: BaseDatabaseWrapper, unread: Iterable[tuple[int, Any]], rows: Rows) -> Rows:
+def _read(connection: BaseDatabaseWrapper, unread: Iterable[tuple[int, Any, list[Any]]], rows: Rows) -> Rows:
     """Return rows with what Django's backend makes of the columns that its driver did not read."""
-    converters = [(place, column, connection.ops.get_db_converters(column)) for place, column in unread]
     read = [list(row) for row in rows]
     for values in read:
-        for place, column, convert_each in converters:
-            for convert in convert_each:
+        for place, column, converters in unread:
+            for convert in converters:
                 values[place] = convert(values[place], column, connection)
     return [tuple(values) for values in read]

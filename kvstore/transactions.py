@@ -2,10 +2,12 @@
 
 import logging
 import random
+import secrets
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from django.db import IntegrityError, OperationalError, connections, transaction
 
@@ -37,6 +39,23 @@ CONFLICT = (
     "is stored. Try the request again. If the error stays, end the transaction that holds the lock; "
     "docs/howto/outages.md, 'Locks', says how to set how long a write waits. The error of the database: %(error)s"
 )
+
+# By the outermost atomic block of a transaction, which Django drops when the transaction ends.
+_transaction_ids: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+
+
+def transaction_id(using: str) -> int:
+    """Return a random number of 63 bits that all writes of the transaction on ``using`` share.
+
+    Two different numbers prove two transactions. The converse does not hold: transactions that one decorator
+    ``@transaction.atomic`` opened share a number. Returns 0 outside of a transaction, and inside one that Django did
+    not begin. The block that a TestCase opens around a test does not count, as in Django's own check of ``durable``.
+    """
+    connection = connections[using]
+    blocks: list[Any] = [block for block in connection.atomic_blocks if not getattr(block, "_from_testcase", False)]
+    if not blocks or not connection.commit_on_exit:
+        return 0
+    return _transaction_ids.setdefault(blocks[0], secrets.randbits(63) or 1)
 
 
 def in_transaction(

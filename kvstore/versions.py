@@ -11,17 +11,20 @@ from django.db import models
 from django.utils import timezone
 
 from kvstore import codec
+from kvstore.context import Origin
+from kvstore.digests import digest_of
 from kvstore.exceptions import UnstorableScore, UnstorableValue
 from kvstore.keys import block_address
-from kvstore.signals import StateVersion, state_written
+from kvstore.signals import CHANGED, CREATED, StateVersion, state_written
 
 if TYPE_CHECKING:
     from kvstore.models import StudentModule
     from kvstore.rows import Row
 
-RECORDED_COLUMNS = ("state", "grade", "max_grade")
+SCORE_COLUMNS = ("grade", "max_grade")
+RECORDED_COLUMNS = ("state", *SCORE_COLUMNS)
 """The columns whose every change is a version."""
-VERSION_COLUMNS = (*RECORDED_COLUMNS, "version", "modified")
+VERSION_COLUMNS = (*RECORDED_COLUMNS, "version", "modified", "digest")
 
 TICK = timedelta(microseconds=1)
 
@@ -45,9 +48,8 @@ def checked(values: Values, where: str) -> Values:
         codec.loads_state(values.state)
     except ValueError as error:
         raise UnstorableValue(f"state of {where} cannot be stored: {error}; pass a JSON object of fields.") from error
-    for column in ("grade", "max_grade"):
-        checked_score(getattr(values, column), f"{column} of {where}")
-    return values
+    scores = (checked_score(getattr(values, column), f"{column} of {where}") for column in SCORE_COLUMNS)
+    return Values(values.state, *scores)
 
 
 def checked_score(score: Any, where: str) -> float | None:
@@ -69,22 +71,30 @@ def check_new(row: StudentModule) -> None:
     row.state, row.grade, row.max_grade = checked(row.values, str(row))
 
 
-def begin(row: StudentModule, now: datetime) -> None:
-    """Make ``row``, checked and not stored yet, its version 1."""
-    row.version = 0
-    advance(row, row.values, now)
+def begin(row: Row, now: datetime, origin: Origin, action: str = CREATED) -> StateVersion:
+    """Make ``row``, checked and not stored yet, its version 1, and return that."""
+    row.version, row.digest = 0, None
+    return make_next(row, row.values, now, origin, action)
 
 
-def advance(row: Row | StudentModule, values: Values, now: datetime) -> bool:
-    """Make ``row``, locked or new, its next version. Return False, and leave it, where nothing changes."""
-    if row.version and values == row.values:
-        return False
+def advance(row: Row, values: Values, now: datetime, origin: Origin, action: str = CHANGED) -> StateVersion | None:
+    """Make ``row``, locked, its next version and return that. Return None, and leave the row, where nothing changes."""
+    if values == row.values:
+        return None
+    return make_next(row, values, now, origin, action)
+
+
+def make_next(row: Row, values: Values, now: datetime, origin: Origin, action: str) -> StateVersion:
+    """Make ``row``, locked or new, its next version, even if its values are the same, and return that."""
+    previous = row.digest
     row.state, row.grade, row.max_grade = values
     row.version += 1
     row.modified = after(row.modified, now)
     if row.created is None:
         row.created = row.modified
-    return True
+    version = version_of(row, action, origin, previous)
+    row.digest = version.digest
+    return version
 
 
 def after(modified: datetime | None, now: datetime) -> datetime:
@@ -98,21 +108,25 @@ def announce(versions: Sequence[StateVersion], using: str) -> None:
         state_written.send(sender=StateVersion, versions=versions, using=using)
 
 
-def version_of(row: Row | StudentModule, action: str) -> StateVersion:
-    """Return the version that ``row``, stored, is at."""
-    return StateVersion(
-        student_module_id=row.id,
-        version=row.version,
-        action=action,
-        student_id=row.student_id,
-        course_id=str(row.course_id),
-        module_state_key=str(row.module_state_key),
-        module_type=row.module_type,
-        state=row.state,
-        grade=row.grade,
-        max_grade=row.max_grade,
-        modified=row.modified,
+def version_of(row: Row, action: str, origin: Origin, previous: bytes | None) -> StateVersion:
+    """Return the version that ``row`` is at, which follows the version with the digest ``previous``."""
+    version = StateVersion(
+        row.id,
+        row.version,
+        action,
+        row.student_id,
+        row.course_id,
+        row.module_state_key,
+        row.module_type,
+        row.state,
+        row.grade,
+        row.max_grade,
+        row.modified,
+        *origin,
+        previous,
+        b"",
     )
+    return version._replace(digest=digest_of(version))
 
 
 def now() -> datetime:

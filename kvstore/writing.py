@@ -1,6 +1,7 @@
 """The one write path for the state of a learner's blocks, however many."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -9,6 +10,7 @@ from django.db import IntegrityError, router
 from kvstore import codec, rows, versions
 from kvstore.chunks import chunked
 from kvstore.conf import conf
+from kvstore.context import Origin, current_origin
 from kvstore.exceptions import StateMoved, UnknownLearner
 from kvstore.keys import BlockAddress
 from kvstore.models import StudentModule
@@ -97,6 +99,18 @@ def write_states(
         raise
 
 
+def record_present_state(row_id: int) -> None:
+    """Make the present values of a row its next version, where the history lacks them. A row that is gone stays so."""
+    using = router.db_for_write(StudentModule)
+
+    def write() -> None:
+        row = rows.lock_by_id(StudentModule, row_id, using)
+        if row is not None:
+            _write_chunk([(row, row.values)], using, versions.now(), current_origin(using), CHANGED)
+
+    in_transaction(write, using=using, savepoint=False)
+
+
 def _write(
     student_id: int, changes: Mapping[BlockAddress, Change], using: str, *, create: bool, action: str | None
 ) -> dict[BlockAddress, Row]:
@@ -104,30 +118,32 @@ def _write(
     locked: dict[tuple[str, str], Row] = {}
     for addresses in chunked(list(changes), size):
         locked |= rows.lock(StudentModule, student_id, addresses, using)
-    now = versions.now()
-    found = {}
-    written = []
-    for address, change in changes.items():
-        row = locked.get(address[:2]) or (Row(student_id, *address) if create else None)
-        if row is not None:
-            found[address] = row
-            if versions.advance(row, change(row), now):
-                written.append(row)
-    for chunk in chunked(written, size):
-        _write_chunk(chunk, using, action)
+    found = {address: locked.get(address[:2]) or Row(student_id, *address) for address in changes}
+    if not create:
+        found = {address: row for address, row in found.items() if row.id is not None}
+    wanted = [(row, changes[address](row)) for address, row in found.items()]
+    changed = [(row, values) for row, values in wanted if row.id is None or values != row.values]
+    if changed:
+        now, origin = versions.now(), current_origin(using)
+        for chunk in chunked(changed, size):
+            _write_chunk(chunk, using, now, origin, action)
     return found
 
 
-def _write_chunk(chunk: list[Row], using: str, action: str | None) -> None:
-    new = [row for row in chunk if row.id is None]
-    known = [row for row in chunk if row.id is not None]
+def _write_chunk(
+    chunk: list[tuple[Row, Values]], using: str, now: datetime, origin: Origin, action: str | None
+) -> None:
+    new = [row for row, _values in chunk if row.id is None]
+    known = [row for row, _values in chunk if row.id is not None]
+    made = [
+        versions.make_next(row, values, now, origin, action or (CREATED if row.id is None else CHANGED))
+        for row, values in chunk
+    ]
     if new:
         rows.insert(StudentModule, new, using)
     if known:
         rows.update(StudentModule, known, using)
-    created = [versions.version_of(row, action or CREATED) for row in new]
-    changed = [versions.version_of(row, action or CHANGED) for row in known]
-    versions.announce(created + changed, using)
+    versions.announce(rows.with_ids(made, [row for row, _values in chunk]), using)
 
 
 def _holds(stored: Mapping[str, Any], name: str, value: Any) -> bool:

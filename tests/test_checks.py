@@ -174,11 +174,11 @@ class Deployment(TransactionTestCase):
 
     def test_a_migration_that_was_not_run(self):
         recorder = MigrationRecorder(connections[HISTORY])
-        recorder.record_unapplied("xblock_history", "0002_find_by_time_and_restore")
-        self.addCleanup(recorder.record_applied, "xblock_history", "0002_find_by_time_and_restore")
+        recorder.record_unapplied("xblock_history", "0001_initial")
+        self.addCleanup(recorder.record_applied, "xblock_history", "0001_initial")
         (found,) = self.check(HISTORY)
         self.assertEqual((found.id, found.level), ("history.E004", ERROR))
-        self.assertIn("migration xblock_history.0002_find_by_time_and_restore was not run", found.msg)
+        self.assertIn("migration xblock_history.0001_initial was not run", found.msg)
         self.assertIn(f"migrate --database {HISTORY}", found.hint)
         self.assertTrue(found.hint.endswith("docs/reference/checks.md#history-e004"))
         with self.assertRaisesMessage(CommandError, "history.E004"):

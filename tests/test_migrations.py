@@ -14,6 +14,7 @@ from tests.test_isolation import write
 
 HISTORY = "student_module_history"
 ENTRIES = "xblock_history_studentmodulehistory"
+ERASURES = "xblock_history_erasure"
 STATE = {
     "xblock_kvstore_studentmodule",
     "xblock_kvstore_userstatesummaryfield",
@@ -52,9 +53,9 @@ class AsTheModels(TestCase):
                 call_command("makemigrations", "xblock_history", "xblock_kvstore", check_changes=True, verbosity=0)
 
     def test_a_fresh_installation_has_exactly_these_tables(self):
-        self.assertEqual(tables(HISTORY), {"django_migrations", ENTRIES})
+        self.assertEqual(tables(HISTORY), {"django_migrations", ENTRIES, ERASURES})
         expected = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
-        self.assertEqual(tables("default"), (expected | {"django_migrations"}) - {ENTRIES})
+        self.assertEqual(tables("default"), (expected | {"django_migrations"}) - {ENTRIES, ERASURES})
         self.assertEqual({name for name in tables("default") if name.startswith("xblock_")}, STATE)
 
     def test_every_index_of_the_models_is_there_and_none_is_in_vain(self):
@@ -68,7 +69,7 @@ class AsTheModels(TestCase):
             (
                 HISTORY,
                 ENTRIES,
-                {("student_module_id", "version")},
+                {("student_module_id", "version", "digest")},
                 {
                     ("module_state_key", "student_id"),
                     ("course_id", "created", "student_module_id"),
@@ -96,7 +97,7 @@ class BackAndForth(TransactionTestCase):
 
     def test_back_to_nothing_and_forth_again(self):
         before = {(alias, name): columns(alias, name) for alias in ("default", HISTORY) for name in self.ours(alias)}
-        self.assertEqual(set(before), {("default", name) for name in STATE} | {(HISTORY, ENTRIES)})
+        self.assertEqual(set(before), {("default", name) for name in STATE} | {(HISTORY, ENTRIES), (HISTORY, ERASURES)})
         self.addCleanup(self.migrate)
         self.migrate("zero")
         self.assertEqual((self.ours("default"), self.ours(HISTORY)), (set(), set()))

@@ -112,8 +112,8 @@ class Migrations(TransactionTestCase):
     """Outside a transaction, because migrations make tables, which commits on some databases."""
 
     databases = {"default", HISTORY}
-    newest = (("xblock_history", "0004_beside_state"), ("xblock_kvstore", "0002_code_and_sql"))
-    first = (("xblock_history", "0002_find_by_time_and_restore"), ("xblock_kvstore", "0001_initial"))
+    newest = (("xblock_history", "0003_beside_state"), ("xblock_kvstore", "0002_code_and_sql"))
+    first = (("xblock_history", "0001_initial"), ("xblock_kvstore", "0001_initial"))
 
     def setUp(self):
         self.enterContext(model_beside_state())

@@ -1,10 +1,12 @@
 """SQL written by hand over the drivers, with the store's guarantees: the least that those can cost."""
 
+import hashlib
 import json
+import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS
 from opaque_keys.edx.keys import UsageKey
@@ -18,15 +20,45 @@ from bench.databases import driver_connection, vendor
 from bench.settings import HISTORY
 
 TICK = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BLOCK_TYPE = "problem"
-Locked = tuple[int, str, str, float | None, float | None, int, datetime]
-"""What is read of a locked row: id, block, state, grade, max_grade, version, modified."""
+ENTRY_FORMAT = 1
+ENTRY_TAG = f"student-module-history/{ENTRY_FORMAT}"
+encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Locked(NamedTuple):
+    """What is read of a locked row; the digest is that of its current version."""
+
+    row_id: int
+    key: str
+    state: str
+    grade: float | None
+    max_grade: float | None
+    version: int
+    modified: datetime
+    digest: bytes | None
+
+
+class Written(NamedTuple):
+    """The next version of a locked row."""
+
+    row_id: int
+    key: str
+    state: str
+    grade: float | None
+    max_grade: float | None
+    version: int
+    modified: datetime
+    digest: bytes
+    previous: bytes | None
+    transaction_id: int
 
 
 class Raw(StoreTables):
-    """Locks the rows, merges in Python, writes the next version, and puts its entry into the second database before
-    the first commits. Leaves out what guards against an outage of the second one: circuit breaker, time-out and the
-    waiting entry. Checks nothing that it is given."""
+    """Locks the rows, merges in Python, writes the next version with its digest, and inserts its entry into the second
+    database before the first commits. Leaves out the guards against an outage of the second one: circuit breaker,
+    timeout and pending entry. Does not check its arguments."""
 
     name = RAW
 
@@ -61,9 +93,8 @@ class Raw(StoreTables):
         if savepoint:
             cursor.execute("SAVEPOINT one")
         cursor.execute(self.sql.lock_one, (self.learner_id, key, self.course))
-        row = self.merged(cursor.fetchone(), value, course.now())
-        row_id, _, state, grade, max_grade, version, modified = row
-        cursor.execute(self.sql.update_one, (state, grade, max_grade, version, modified, row_id))
+        row = self.next_version(cursor.fetchone(), value, course.now(), secrets.randbits(63))
+        cursor.execute(self.sql.update_one, (*row[2:7], self.sql.binary(row.digest), row.row_id))
         self.append([row])
         if savepoint:
             cursor.execute("RELEASE SAVEPOINT one")
@@ -73,9 +104,9 @@ class Raw(StoreTables):
         """Write many blocks by three statements of many rows."""
         cursor = self.begin()
         cursor.execute(*self.sql.lock_many(self.learner_id, self.course, list(values)))
-        now = course.now()
-        rows = [self.merged(row, values[row[1]], now) for row in cursor.fetchall()]
-        cursor.execute(*self.sql.update_many(self.learner_id, self.course, rows))
+        now, transaction_id = course.now(), secrets.randbits(63)
+        rows = [self.next_version(row, values[row[1]], now, transaction_id) for row in cursor.fetchall()]
+        cursor.execute(*self.sql.update_many(self.learner_id, self.course, [row[:8] for row in rows]))
         self.append(rows)
         self.commit(cursor)
 
@@ -90,23 +121,42 @@ class Raw(StoreTables):
         """End the transaction."""
         cursor.execute("COMMIT") if self.vendor == "sqlite" else self.state.commit()
 
-    def merged(self, row: Locked, value: Any, now: datetime) -> Locked:
+    def next_version(self, columns: Sequence[Any], value: Any, now: datetime, transaction_id: int) -> Written:
         """Return the next version of a locked row."""
-        row_id, key, state, grade, max_grade, version, modified = row
-        fields = json.loads(state)
+        row = Locked(*columns)
+        fields = json.loads(row.state)
         fields[self.shape.field] = value
-        written = max(self.moment(now), modified + TICK)
-        return row_id, key, course.text(fields), grade, max_grade, version + 1, written
+        previous = None if row.digest is None else bytes(row.digest)
+        modified = max(self.moment(now), row.modified + TICK)
+        version = Written(
+            *(row.row_id, row.key, course.text(fields), row.grade, row.max_grade, row.version + 1, modified),
+            *(b"", previous, transaction_id),
+        )
+        return version._replace(digest=self.digest_of(version))
+
+    def digest_of(self, row: Written) -> bytes:
+        """Return the digest of a version, in the store's format."""
+        at = row.modified if self.vendor == "postgresql" else row.modified.replace(tzinfo=UTC)
+        values = [
+            *(ENTRY_TAG, row.previous and row.previous.hex(), row.row_id, row.version, "changed"),
+            *(self.learner_id, self.course, row.key, BLOCK_TYPE, row.state, row.grade, row.max_grade),
+            *((at - EPOCH) // TICK, None, "", "", None, None, row.transaction_id),
+        ]
+        return bytes([ENTRY_FORMAT]) + hashlib.sha256(encode(values).encode("ascii")).digest()
 
     def moment(self, now: datetime) -> datetime:
         """Return a moment as the driver reads it back."""
         return now if self.vendor == "postgresql" else now.replace(tzinfo=None)
 
-    def append(self, rows: Sequence[Locked]) -> None:
-        """Put the entries of these versions into the second database, over entries that never happened."""
+    def append(self, rows: Sequence[Written]) -> None:
+        """Insert the entries of these versions into the second database."""
         entries = [
-            (row_id, version, "changed", self.learner_id, self.course, key, BLOCK_TYPE, state, grade, max_grade, at)
-            for row_id, key, state, grade, max_grade, version, at in rows
+            (
+                *(row.row_id, row.version, "changed", self.learner_id, self.course, row.key, BLOCK_TYPE),
+                *(row.state, row.grade, row.max_grade, row.modified, "", "", row.transaction_id),
+                *(self.sql.binary(row.previous), self.sql.binary(row.digest)),
+            )
+            for row in rows
         ]
         cursor = self.history.cursor()
         cursor.execute(*self.sql.append(entries))

@@ -1,7 +1,7 @@
 """How each contender reads what was written: the raw statements, and the peers' ways through the ORM."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,20 +27,30 @@ def raw_states(raw: Raw, keys: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def raw_versions(raw: Raw, key: UsageKey) -> list[Version]:
-    """Return the committed versions of a block, newest first: what waits beside the state, then what was delivered.
+    """Return the committed versions of a block, newest first: pending entries and delivered ones.
 
-    Leaves out earlier rows of the same learner and block, deleted since, which the store looks for as well.
+    Follows the digests from the row. Leaves out earlier rows of the same learner and block, deleted since, which the
+    store looks for as well.
     """
     who = (raw.learner_id, str(key), raw.course)
     cursor = raw.begin()
-    cursor.execute(raw.sql.row_version, who)
-    row_id, version = cursor.fetchone()
+    cursor.execute(raw.sql.current, who)
+    row_id, version, digest = cursor.fetchone()
     cursor.execute(raw.sql.waiting, who)
     waiting = cursor.fetchall()
     raw.commit(cursor)
     cursor = raw.history.cursor()
-    cursor.execute(raw.sql.delivered, (row_id, version, *who))
-    return [(json.loads(state), created) for state, created in [*waiting, *cursor.fetchall()]]
+    cursor.execute(raw.sql.delivered, (row_id, *who))
+    return list(led_to((version, digest), [*waiting, *cursor.fetchall()]))
+
+
+def led_to(current: tuple[int, bytes], entries: Iterable[Sequence[Any]]) -> Iterator[Version]:
+    """Yield the versions that the digest of the row leads to, of entries that begin with the newest."""
+    expected = current
+    for state, created, version, previous, digest in entries:
+        if (version, digest) == expected:
+            expected = version - 1, previous
+            yield json.loads(state), created
 
 
 def orm_versions(entries: Any, created: str) -> list[Version]:

@@ -9,8 +9,10 @@ from opaque_keys.edx.keys import UsageKey
 from bench import course
 from bench.case import STORE
 from bench.contenders.writer import Operation, Writer
+from history.entries import values_of
 from history.models import StudentModuleHistory
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache
+from kvstore.digests import digest_of
 from kvstore.models import StudentModule
 
 
@@ -36,6 +38,8 @@ class StoreTables(Writer):
         told = (entry.action, entry.student_id, entry.course_id, entry.module_state_key, entry.created)
         expected = ("changed", row.student_id, row.course_id, row.module_state_key, row.modified)
         assert told == expected, f"{self.name} put a wrong identity into the history: {told}."
+        assert entry.digest == row.digest == digest_of(values_of(entry)), f"{self.name} stored a wrong digest."
+        assert entry.previous == before.digest, f"{self.name} did not continue the chain of digests."
 
 
 class Store(StoreTables):

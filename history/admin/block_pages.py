@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
@@ -19,7 +19,19 @@ VIEW = "has_view_permission"
 RESTORE = "has_restore_permission"
 EXPORT = "has_export_permission"
 
-VERSION_KEY = re.compile(r"(?:(\d{1,18})\.)?(\d{1,18})", re.ASCII)
+VERSION_KEY = re.compile(r"(?:(\d{1,18})\.)?(\d{1,18})(?:\.([0-9a-f]{8,66}))?", re.ASCII)
+DIGEST = re.compile(r"[0-9a-f]{8,66}|", re.ASCII)
+
+NAMED_DIGEST = 16
+"""digits of a digest that tell an entry of a branch from another one of the same version"""
+
+
+class VersionKey(NamedTuple):
+    """An entry as addresses name it; the beginning of its digest only where its row and version do not suffice."""
+
+    row_id: int
+    version: int
+    digest: str = ""
 
 
 class BlockPagesAdmin(Protocol):
@@ -51,10 +63,22 @@ def owner_for(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int, p
     return owner
 
 
-def version_key(text: str, row_id: int) -> tuple[int, int] | None:
-    """Return the row and version that ``text`` says, as "version" or "row.version"; None if it says neither."""
+def entry_url(model_admin: BlockPagesAdmin, name: str, entry: Any) -> str:
+    """Return the address of a page of one version."""
+    address = page_url(model_admin, name, entry.student_module_id, entry.version)
+    return f"{address}?digest={entry.digest.hex()[:NAMED_DIGEST]}" if entry.is_branch else address
+
+
+def key_of(entry: Any) -> str:
+    """Return an entry as :func:`version_key` reads it."""
+    digest = f".{entry.digest.hex()[:NAMED_DIGEST]}" if entry.is_branch else ""
+    return f"{entry.student_module_id}.{entry.version}{digest}"
+
+
+def version_key(text: str, row_id: int) -> VersionKey | None:
+    """Return the entry that ``text`` names, as "version", "row.version" or "row.version.digest"; None otherwise."""
     match = VERSION_KEY.fullmatch(text)
-    return (int(match[1] or row_id), int(match[2])) if match else None
+    return VersionKey(int(match[1] or row_id), int(match[2]), match[3] or "") if match else None
 
 
 def block_page(

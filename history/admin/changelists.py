@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from history.admin.downloads import FORMATS
 from history.admin.links import version_url
-from history.committed import Before, committed
+from history.committed import committed
 from history.reading import in_time
 from kvstore.admin.keyset import Page
 from kvstore.admin.read_only import NamedChangeList
@@ -29,7 +29,6 @@ class EntryChangeList(NamedChangeList):
 class CommittedChangeList(EntryChangeList):
     """A page of the history database's entries, without those that were rolled back."""
 
-    before: Before
     may_export: bool
 
     def get_results(self, request: HttpRequest) -> None:
@@ -37,12 +36,11 @@ class CommittedChangeList(EntryChangeList):
         super().get_results(request)
 
     def page_at(self, place: Place | None) -> Page:
-        self.before = Before.reading()
         read = super().page_at
         return in_time(lambda: read(place))
 
     def shown(self, rows: list[Any]) -> list[Any]:
-        return super().shown(committed(rows, self.before)) if rows else rows
+        return super().shown(committed(rows)) if rows else rows
 
     def url_for_result(self, result: Any) -> str:
         return version_url(self.model_admin.admin_site, result)

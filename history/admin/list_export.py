@@ -50,7 +50,7 @@ class ExportedChangeList(CommittedChangeList):
         place: Place | None = None
         while True:
             page = self.page_at(place)
-            yield from committed(page.rows, self.before)
+            yield from committed(page.rows)
             if page.further is None:
                 return
             place = page.further

@@ -11,17 +11,17 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from history.admin.block_pages import RESTORE, BlockPagesAdmin, block_page, names_on, owner_for, page_url
+from history.admin.block_pages import RESTORE, BlockPagesAdmin, block_page, entry_url, names_on, owner_for, page_url
 from history.admin.log import note
 from history.admin.steps import step
 from history.admin.version import loaded, version_of
 from history.diff import diff
-from history.exceptions import RestoreRefused, UnusableContext
-from history.models import MAX_REASON_LENGTH
+from history.exceptions import RestoreRefused
 from history.owners import Owner
 from history.restoring import restore
 from kvstore.admin.rendering import score_text
-from kvstore.exceptions import KVStoreError, WriteConflict
+from kvstore.context import MAX_REASON_LENGTH
+from kvstore.exceptions import KVStoreError, UnusableContext, WriteConflict
 from kvstore.models import StudentModule
 
 REFUSED = (RestoreRefused, UnusableContext, KVStoreError, WriteConflict)
@@ -48,7 +48,7 @@ class RestorationForm(forms.Form):
 def restoration_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int, version: int) -> HttpResponseBase:
     """Show what putting a version back would change; on POST, put it back."""
     owner = owner_for(model_admin, request, row_id, RESTORE)
-    entry = version_of(owner, row_id, version, columns=loaded)
+    entry = version_of(owner, row_id, version, request.GET.get("digest", ""), columns=loaded)
     if request.method != "POST":
         return _preview(model_admin, request, owner, entry, None)
     form = RestorationForm(request.POST, label_suffix="")
@@ -95,7 +95,7 @@ def _preview(
         current_version=row.version if row else 0,
         current_score=score_text(row) if row else "",
         difference=difference,
-        version_url=page_url(model_admin, "version", entry.student_module_id, entry.version),
+        version_url=entry_url(model_admin, "version", entry),
     )
 
 

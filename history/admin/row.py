@@ -64,7 +64,7 @@ class RecordedStudentModuleAdmin(StudentModuleAdmin):
 
 def _versions(entries_admin: Any, owner: Owner, row_id: int) -> dict[str, Any]:
     found = timeline_of(owner.student_id, owner.address, columns=compared, page_size=SHOWN_VERSIONS + 1)
-    entries = list(islice(found, SHOWN_VERSIONS + 1))
+    entries = list(islice((entry for entry in found if not entry.is_branch), SHOWN_VERSIONS + 1))
     return {
         "steps": steps(entries_admin, entries, names_on(owner, entries), SHOWN_VERSIONS),
         "completeness": completeness(owner, row_id, outline(owner)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from history.admin.block_pages import BlockPagesAdmin, page_url
+from history.admin.block_pages import BlockPagesAdmin, entry_url, key_of, page_url
 from history.diff import Difference, FieldChange, Kind, diff
 from history.marks import Mark, marks
 from history.models import Entry, PendingHistory, StudentModuleHistory
@@ -111,8 +111,8 @@ def step(
     noticed = marks(entry, older, NOT_COMPARED if difference is None else difference)
     return Step(
         entry=entry,
-        url=page_url(model_admin, "version", entry.student_module_id, entry.version),
-        timeline_id=f"{entry.student_module_id}.{entry.version}",
+        url=entry_url(model_admin, "version", entry),
+        timeline_id=key_of(entry),
         actor="" if entry.actor_id is None else name_of(entry.actor_id, names),
         is_waiting=isinstance(entry, PendingHistory),
         score_before=score_text(before) if before else "",
@@ -127,5 +127,5 @@ def step(
 def comparison_url(model_admin: BlockPagesAdmin, one: Entry, other: Entry) -> str:
     """Return the address of the comparison of two entries of a timeline."""
     base = page_url(model_admin, "compare", other.student_module_id)
-    keys = [f"{entry.student_module_id}.{entry.version}" for entry in (one, other)]
+    keys = [key_of(entry) for entry in (one, other)]
     return f"{base}?a={keys[0]}&b={keys[1]}"

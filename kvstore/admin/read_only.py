@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import ChangeList
+from django.db import router
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
@@ -59,7 +60,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return NamedChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        queryset: QuerySet[Any] = super().get_queryset(request)
+        # The database that is written to: a replica may not have yet what staff look for.
+        queryset: QuerySet[Any] = super().get_queryset(request).using(router.db_for_write(self.model))
         match = request.resolver_match
         # A list shows no state, and one page of them may weigh megabytes.
         return queryset if match and "object_id" in match.kwargs else queryset.defer("state")

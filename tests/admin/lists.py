@@ -1,14 +1,32 @@
 """What the tests of lists share: a member of the staff who asks for pages, and rows to be found."""
 
+import hashlib
+
 from django.urls import reverse
 
 from kvstore.api import DjangoXBlockUserStateClient
+from kvstore.digests import FORMAT
 from kvstore.testing import UserFactory
 
 ALIAS = "student_module_history"
 STATE_LIST = reverse("admin:xblock_kvstore_studentmodule_changelist")
 WAITING_LIST = reverse("admin:xblock_history_pendinghistory_changelist")
 HISTORY_LIST = reverse("admin:xblock_history_studentmodulehistory_changelist")
+
+
+def digest(row_id, version):
+    """Return a made-up digest of a version, the same each time; None for the version before the first."""
+    return bytes([FORMAT]) + hashlib.sha256(f"{row_id}.{version}".encode()).digest() if version else None
+
+
+def chained(row_id, version):
+    """Return the columns of a made-up entry that place it in the chain of its row."""
+    return {
+        "student_module_id": row_id,
+        "version": version,
+        "previous": digest(row_id, version - 1),
+        "digest": digest(row_id, version),
+    }
 
 
 class Lists:

@@ -34,6 +34,9 @@ WRITTEN = """
 """
 GRADE = "CASE block %% 3 WHEN 0 THEN NULL ELSE block %% 3 - 1 END"
 
+# Made-up digests: no page computes any.
+DIGEST = "decode('01', 'hex') || sha256(convert_to({row} || '.' || {version}, 'UTF8'))"
+
 USERS = """
 INSERT INTO auth_user
   (id, username, email, password, first_name, last_name, is_staff, is_superuser, is_active, date_joined)
@@ -42,35 +45,39 @@ FROM generate_series(1, %s) n
 """
 ROWS = f"""
 INSERT INTO xblock_kvstore_studentmodule
-  (id, student_id, course_id, module_state_key, module_type, state, grade, max_grade, done, version, created, modified)
-SELECT n, learner, course_id, usage_key, type, %s, {GRADE}, 1, 'na', %s, written, written
-FROM (SELECT *, {KEYS} FROM (SELECT *, {TYPED}, {WRITTEN.format(end="{end}", version="%s")} AS written
-  FROM (SELECT n, {OF_ROW} FROM generate_series(1, %s) n) a) b) c
+  (id, student_id, course_id, module_state_key, module_type, state, grade, max_grade, done, version, created, modified,
+   digest)
+SELECT n, learner, course_id, usage_key, type, %s, {GRADE}, 1, 'na', v, written, written,
+  {DIGEST.format(row="n", version="v")}
+FROM (SELECT *, {KEYS} FROM (SELECT *, {TYPED}, {WRITTEN.format(end="{end}", version="v")} AS written
+  FROM (SELECT n, %s AS v, {OF_ROW} FROM generate_series(1, %s) n) a) b) c
 """  # noqa: S608  put together of what stands above
 ENTRIES = f"""
 INSERT INTO xblock_history_studentmodulehistory
   (student_module_id, version, action, student_id, course_id, module_state_key, module_type, state, grade, max_grade,
-   created, reason, request_id, actor_id)
+   created, reason, request_id, actor_id, transaction_id, previous, digest)
 SELECT n, v, CASE v WHEN 1 THEN 'created' ELSE 'changed' END, learner, course_id, usage_key, type, %s,
-  {GRADE}, 1, written, '', '', learner
+  {GRADE}, 1, written, '', '', learner, n * 1000000000::bigint + v,
+  CASE WHEN v > 1 THEN {DIGEST.format(row="n", version="v - 1")} END, {DIGEST.format(row="n", version="v")}
 FROM (SELECT *, {KEYS} FROM (SELECT *, {TYPED}, {WRITTEN.format(end="{end}", version="v")} AS written
   FROM (SELECT n, v, {OF_ROW} FROM generate_series(1, %s) n, generate_series(1, %s) v) a) b) c
 ORDER BY written
 """  # noqa: S608  likewise
 # One row has a long history: each version a little more than the one before, hours apart.
 LONG_ROW, LONGEST = 4711, 2_000
-LONG_HISTORY = """
+LONG_HISTORY = f"""
 INSERT INTO xblock_history_studentmodulehistory
   (student_module_id, version, action, student_id, course_id, module_state_key, module_type, state, grade, max_grade,
-   created, reason, request_id, actor_id)
+   created, reason, request_id, actor_id, transaction_id, previous, digest)
 SELECT student_module_id, v, 'changed', student_id, course_id, module_state_key, module_type,
-  '{"attempts": ' || v || ', "student_answers": {"p_2_1": "choice_' || v %% 5 || '"}, "notes": "'
-    || repeat('x', 1800) || '"}',
-  v %% 3, 2, created + interval '1 second' * v, '', 'request-' || v, student_id
+  '{{"attempts": ' || v || ', "student_answers": {{"p_2_1": "choice_' || v %% 5 || '"}}, "notes": "'
+    || repeat('x', 1800) || '"}}',
+  v %% 3, 2, created + interval '1 second' * v, '', 'request-' || v, student_id, v,
+  {DIGEST.format(row="student_module_id", version="v - 1")}, {DIGEST.format(row="student_module_id", version="v")}
 FROM xblock_history_studentmodulehistory, generate_series(version + 1, %s) v
 WHERE student_module_id = %s AND version = (
   SELECT max(version) FROM xblock_history_studentmodulehistory WHERE student_module_id = %s)
-"""
+"""  # noqa: S608  likewise
 
 
 def main() -> None:
@@ -97,7 +104,7 @@ def fill(rows: int, versions: int) -> None:
     state, history = (connections[alias] for alias in ("default", "student_module_history"))
     with state.cursor() as cursor:
         cursor.execute(USERS, [LEARNERS])
-        cursor.execute(ROWS.replace("{end}", end), [STATE, versions, versions, rows])
+        cursor.execute(ROWS.replace("{end}", end), [STATE, versions, rows])
         cursor.execute("VACUUM ANALYZE")
     with history.cursor() as cursor:
         cursor.execute(ENTRIES.replace("{end}", end), [STATE, rows, versions])
@@ -110,13 +117,15 @@ def lengthen(state: Any, history: Any) -> None:
     with history.cursor() as cursor:
         cursor.execute(LONG_HISTORY, [LONGEST, LONG_ROW, LONG_ROW])
         cursor.execute(
-            "SELECT max(created) FROM xblock_history_studentmodulehistory WHERE student_module_id = %s", [LONG_ROW]
+            "SELECT created, digest FROM xblock_history_studentmodulehistory "
+            "WHERE student_module_id = %s AND version = %s",
+            [LONG_ROW, LONGEST],
         )
-        (modified,) = cursor.fetchone()
+        modified, digest = cursor.fetchone()
     with state.cursor() as cursor:
         cursor.execute(
-            "UPDATE xblock_kvstore_studentmodule SET version = %s, modified = %s WHERE id = %s",
-            [LONGEST, modified, LONG_ROW],
+            "UPDATE xblock_kvstore_studentmodule SET version = %s, modified = %s, digest = %s WHERE id = %s",
+            [LONGEST, modified, digest, LONG_ROW],
         )
 
 

@@ -19,7 +19,7 @@ from kvstore.admin.keyset import KeysetChangeList
 from kvstore.admin.read_only import ReadOnlyAdmin
 from kvstore.models import StudentModule
 from kvstore.versions import plain_rows
-from tests.admin.lists import ALIAS, HISTORY_LIST, STATE_LIST, WAITING_LIST, Lists
+from tests.admin.lists import ALIAS, HISTORY_LIST, STATE_LIST, WAITING_LIST, Lists, chained, digest
 
 COURSES = [CourseKey.from_string(f"course-v1:Org+Course+Run{number}") for number in range(2)]
 LEARNERS = [f"learner{number}" for number in range(4)]
@@ -48,6 +48,8 @@ class Pages(Lists, TestCase):
             row.grade, row.max_grade = (number % 3, 2) if number % 4 else (None, None)
         plain_rows(StudentModule, "default").bulk_create(rows)
         cls.rows = list(StudentModule.objects.order_by("pk"))
+        for row in cls.rows:
+            cls.move(row, VERSIONS)
         entries = [cls.entry(row, version) for version in range(1, VERSIONS + 1) for row in cls.rows]
         plain_rows(StudentModuleHistory, ALIAS).bulk_create(entries)
 
@@ -55,15 +57,19 @@ class Pages(Lists, TestCase):
     def entry(cls, row, version, model=StudentModuleHistory):
         """An entry; many are of one instant, as those of one write are."""
         return model(
-            student_module_id=row.pk,
-            version=version,
             action="created" if version == 1 else "changed",
             created=row.modified if version == VERSIONS else FIRST - timedelta(seconds=10 - version - row.pk % 3),
             grade=row.grade,
             max_grade=row.max_grade,
             module_type=row.module_type,
+            **chained(row.pk, version),
             **row.identity,
         )
+
+    @classmethod
+    def move(cls, row, version):
+        """Store that a row is at a version."""
+        plain_rows(StudentModule, "default").filter(pk=row.pk).update(version=version, digest=digest(row.pk, version))
 
     def setUp(self):
         self.sign_in()
@@ -214,7 +220,7 @@ class Pages(Lists, TestCase):
         for twin in twins:
             twin.created = FIRST + timedelta(hours=1)
         plain_rows(StudentModuleHistory, ALIAS).bulk_create(twins)
-        plain_rows(StudentModule, "default").filter(pk=row.pk).update(version=VERSIONS + 2 * PAGE)
+        self.move(row, VERSIONS + 2 * PAGE)
         for query in ({}, {"course": str(row.course_id)}, {"q": "learner0"}):
             changelist = self.changelist(HISTORY_LIST, **query)
             with self.subTest(**query):
@@ -226,12 +232,30 @@ class Pages(Lists, TestCase):
                 back = self.walk(HISTORY_LIST, pages[-1][0], "previous_link")
                 self.assertEqual([pk for _, page in reversed(back) for pk in page], seen)
 
+    def test_entries_of_one_version_stay_together(self):
+        """One of them was rolled back; it comes between the entries that fill a page."""
+        row = self.rows[0]
+        versions = range(VERSIONS + 1, VERSIONS + 2 * PAGE)
+        entries = [self.entry(row, version) for version in versions]
+        rolled_back = [self.entry(row, version) for version in versions]
+        for entry in rolled_back:
+            entry.digest = digest(row.pk, -entry.version)
+        plain_rows(StudentModuleHistory, ALIAS).bulk_create([*rolled_back, *entries])
+        self.move(row, versions[-1])
+        query = {"q": f"id:{row.pk}"}
+        seen = [pk for _, page in self.walk(HISTORY_LIST, query) for pk in page]
+        shown = StudentModuleHistory.objects.in_bulk(seen)
+        self.assertEqual([shown[pk].version for pk in seen], list(range(versions[-1], 0, -1)))
+        self.assertFalse({entry.digest for entry in rolled_back} & {entry.digest for entry in shown.values()})
+
     def test_every_walk_ends_in_a_total_order(self):
+        """But for the entries of one version, which stand at one place: a page does not divide these."""
         admins = {StudentModule: StudentModuleAdmin, StudentModuleHistory: StudentModuleHistoryAdmin}
         for model, admin_class in admins.items():
             for walk in admin_class.walks:
                 named = {*walk.given, *walk.columns, *filter(None, [walk.within])}
-                unique = [{"id"}, *(set(constraint.fields) for constraint in model._meta.total_unique_constraints)]
+                constraints = [{*constraint.fields} for constraint in model._meta.total_unique_constraints]
+                unique = [{"id"}, *(names - {"digest"} for names in constraints)]
                 columns = {model._meta.get_field(name).attname for name in named}
                 fields = [{model._meta.get_field(name).attname for name in names} for names in unique]
                 with self.subTest(walk=walk):

@@ -19,7 +19,7 @@ from history.models import StudentModuleHistory
 from kvstore.admin.keyset import KeysetChangeList
 from kvstore.models import StudentModule
 from kvstore.versions import plain_rows
-from tests.admin.lists import ALIAS, HISTORY_LIST, STATE_LIST, Lists
+from tests.admin.lists import ALIAS, HISTORY_LIST, STATE_LIST, Lists, chained, digest
 from tests.kvstore.test_indexes import ANALYZE, explained, plan_nodes
 
 LEARNERS, COURSES, BLOCKS, VERSIONS = 300, 10, 10, 3
@@ -56,6 +56,7 @@ class Plans(Lists, TransactionTestCase):
                 module_state_key=course.make_usage_key("problem" if place % 2 else "poll", f"block{place}"),
                 module_type="problem" if place % 2 else "poll",
                 version=VERSIONS,
+                digest=digest(1 + number * BLOCKS + place, VERSIONS),
                 created=self.now - timedelta(days=30),
                 modified=self.written(VERSIONS, number),
                 grade=1,
@@ -68,13 +69,12 @@ class Plans(Lists, TransactionTestCase):
         plain_rows(StudentModule, "default").bulk_create(rows, batch_size=1000)
         entries = (
             StudentModuleHistory(
-                student_module_id=row.pk,
-                version=version,
                 action="changed",
                 created=self.written(version, (row.pk - 1) // BLOCKS),
                 grade=1,
                 max_grade=2,
                 module_type=row.module_type,
+                **chained(row.pk, version),
                 **row.identity,
             )
             for version in range(1, VERSIONS + 1)
@@ -153,7 +153,7 @@ class Plans(Lists, TransactionTestCase):
             ("xblock_history_block_idx", {"q": block}),
             ("xblock_history_course_idx", {"q": course}),
             ("xblock_history_course_idx", {"q": course} | day),
-            ("xblock_history_version_unique", {"q": "id:777"}),
+            ("xblock_history_entry_unique", {"q": "id:777"}),
             ("xblock_history_block_idx", {"q": f"learner0 {block}"}),
             ("xblock_history_created_idx", {"action": "restored"}),
             ("xblock_history_created_idx", {"action": "restored"} | day),

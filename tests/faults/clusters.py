@@ -49,7 +49,11 @@ class Cluster:
     @property
     def url(self) -> str:
         """Where the server's one database is, as DATABASE_URL says it."""
-        return f"postgres://{OWNER}@127.0.0.1:{self.port}/{DATABASE}"
+        return self.url_as(OWNER)
+
+    def url_as(self, role: str) -> str:
+        """Return the URL to connect as a role."""
+        return f"postgres://{role}@127.0.0.1:{self.port}/{DATABASE}"
 
     @property
     def running(self) -> bool:

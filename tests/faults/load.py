@@ -117,7 +117,7 @@ def finished(servers: Any, children: list[Any], folder: Path, allowed: set[str])
     start = time.monotonic()
     delivery = servers.deliver().wait()
     took = time.monotonic() - start
-    found = servers.verify("--repair", "--remove-phantoms")[1]
+    found = servers.verify("--repair")[1]
     after = servers.verify()
     journals, comparison = servers.compare(folder)
     problems: dict[str, Any] = dict(comparison.problems)

@@ -54,6 +54,12 @@ class Place:
         """Return the place after a score was set."""
         return self._next(replace(self, grade=grade, max_grade=max_grade), request_id)
 
+    @property
+    def life(self) -> tuple[Version, ...]:
+        """The versions of the present row, newest last."""
+        ends = [place for place, version in enumerate(self.versions) if version.action == "deleted"]
+        return self.versions[ends[-1] + 1 if ends else 0 :]
+
     def removed(self, request_id: str) -> "Place":
         """Return the place after its row was deleted."""
         ended = Version(self.version + 1, "deleted", None, None, None, request_id)

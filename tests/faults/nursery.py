@@ -83,9 +83,9 @@ class Nursery:
         self._process.stdin.flush()
         return Child(int(self._process.stdout.readline()), report)
 
-    def manage(self, *command: str, **settings: Any) -> Child:
-        """Begin to run a command of manage.py."""
-        return self.start("tests.faults.nursery:manage", command=command, settings=settings)
+    def manage(self, *command: str, urls: Mapping[str, str] | None = None, **settings: Any) -> Child:
+        """Begin to run a command of manage.py; ``urls`` replace those of the environment, by alias."""
+        return self.start("tests.faults.nursery:manage", command=command, urls=urls or {}, settings=settings)
 
     def close(self) -> None:
         """End every process that still runs."""
@@ -95,10 +95,14 @@ class Nursery:
         self._process.stdout.close()
 
 
-def manage(command: list[str], settings: Mapping[str, Any]) -> None:
+def manage(command: list[str], urls: Mapping[str, str], settings: Mapping[str, Any]) -> None:
     """Run a command of manage.py with these settings."""
+    import environ
     from django.core.management import execute_from_command_line
+    from django.db import connections
 
+    for alias, url in urls.items():
+        connections.settings[alias].update(environ.Env.db_url_config(url))
     override(settings)
     execute_from_command_line(["manage.py", *command])
 

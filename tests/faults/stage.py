@@ -16,27 +16,35 @@ from history.breaker import breaker
 from tests.faults.clusters import Cluster
 from tests.faults.journals import Comparison, Journals, compare
 from tests.faults.nursery import Child, Nursery
+from tests.faults.roles import WEB_ROLE, create_web_role
 
 HISTORY = "student_module_history"
+REMOVING = {"--repair"}
 QUICK = {"HISTORY_TIMEOUT": 1, "HISTORY_RETRY_AFTER": 1}
 """settings of processes that need not wait long to tell the tests something"""
 
 
 class Stage:
-    """Two PostgreSQL clusters, migrated by manage.py, one for the state and one for the history."""
+    """Two PostgreSQL clusters, migrated by manage.py, one for the state and one for the history.
+
+    This process and the processes that it starts connect to the history as a role with SELECT and INSERT. The owner of
+    the tables is for commands that change them or remove entries.
+    """
 
     def __init__(self, *, fsync: bool = True) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="faults-")
         self.folder = Path(self._folder.name)
         self.state = Cluster("state", fsync=fsync)
         self.history = Cluster("history", fsync=fsync)
-        self.environment = {"DATABASE_URL": self.state.url, "HISTORY_DATABASE_URL": self.history.url}
+        self.urls = {"default": self.state.url, HISTORY: self.history.url_as(WEB_ROLE)}
+        self.environment = {"DATABASE_URL": self.urls["default"], "HISTORY_DATABASE_URL": self.urls[HISTORY]}
         self.nursery = Nursery(self.folder, self.environment)
         self._numbers = count(1)
         for command in (["migrate"], ["migrate", "--database", HISTORY]):
-            child = self.nursery.manage(*command, "--verbosity=0")
+            child = self.manage_as_owner(*command, "--verbosity=0")
             if child.wait() != 0:
                 raise AssertionError(f"{command} failed: {child.output}")
+        create_web_role(self.history)
 
     def close(self) -> None:
         """End the processes, remove the servers."""
@@ -48,9 +56,8 @@ class Stage:
     @contextmanager
     def connected(self) -> Iterator[None]:
         """Point this process's connections at the servers, and its breaker at its start; put them back after."""
-        urls = {"default": self.state.url, HISTORY: self.history.url}
-        before = {alias: (connections.settings[alias], connections[alias]) for alias in urls}
-        for alias, url in urls.items():
+        before = {alias: (connections.settings[alias], connections[alias]) for alias in self.urls}
+        for alias, url in self.urls.items():
             connections.settings[alias] = before[alias][0] | {"OPTIONS": {}} | environ.Env.db_url_config(url)
             connections[alias] = connections.create_connection(alias)
         breaker.reset()
@@ -101,9 +108,17 @@ class Stage:
         child.wait()
         return child
 
+    def manage_as_owner(self, *command: str) -> Child:
+        """Begin to run a command of manage.py as the owner of the history's tables."""
+        return self.nursery.manage(*command, urls={HISTORY: self.history.url})
+
     def verify(self, *options: str) -> tuple[int | None, list[dict[str, Any]]]:
-        """Run verify_history to its end; return its exit code and the objects it printed, the sums last."""
-        child = self.nursery.manage("verify_history", "--json", "--verbosity=0", *options)
+        """Run verify_history to its end; return its exit code and the objects it printed, the sums last.
+
+        With an option that may remove entries it runs as the owner of the tables.
+        """
+        manage = self.manage_as_owner if REMOVING.intersection(options) else self.nursery.manage
+        child = manage("verify_history", "--json", "--verbosity=0", *options)
         code = child.wait()
         try:
             # The child's two streams are one file; the error of a failed command is its last line.

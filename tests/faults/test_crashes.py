@@ -28,7 +28,7 @@ class Rollbacks(FaultCase):
             writer.write(kind)
             self.assert_journals_agree() if kind != "undone" or writer.count > 1 else None
         self.assertGreater(StudentModuleHistory.objects.filter(student_id__in=self.learners).count(), 3)
-        self.assert_nothing_lost(phantoms=True)
+        self.assert_nothing_lost()
 
     def test_a_transaction_that_rolls_back_during_an_outage_leaves_nothing_waiting(self):
         writer = self.writer()
@@ -105,7 +105,7 @@ class Crashes(FaultCase):
             with self.subTest(kind=kind):
                 self.assertGreaterEqual(StudentModuleHistory.objects.count(), before)
                 self.assert_journals_agree()
-        self.assert_nothing_lost(phantoms=True)
+        self.assert_nothing_lost()
 
     def test_a_writer_that_dies_between_the_waiting_entry_and_the_commit_leaves_nothing(self):
         self.writer(1000, BLOCKS[:1]).write("set")
@@ -180,7 +180,7 @@ class Crashes(FaultCase):
 
     def test_writers_killed_at_random_points_leave_no_hole(self):
         kill_writers(self, KILLS)
-        self.assert_nothing_lost(phantoms=True)
+        self.assert_nothing_lost()
 
     def test_writers_killed_during_an_outage_leave_no_hole(self):
         self.history.stop()
@@ -188,7 +188,7 @@ class Crashes(FaultCase):
             kill_writers(self, KILLS)
         finally:
             self.history.start()
-        self.assert_nothing_lost(phantoms=True)
+        self.assert_nothing_lost()
 
 
 def kill_writers(case: FaultCase, kills: int) -> None:

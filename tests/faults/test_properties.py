@@ -1,4 +1,4 @@
-"""Any order of writes, deletions, rollbacks, outages and deliveries leaves what a model of the promises says.
+"""Any order of writes, deletions, rollbacks, outages, deliveries and restored backups leaves what a model expects.
 
 TransactionTestCase, because everything here is about what is committed and what is not. Hypothesis makes up the
 orders, and tells the shortest that goes wrong.
@@ -7,13 +7,17 @@ orders, and tells the shortest that goes wrong.
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, NamedTuple
 from unittest import mock
 
+from django.core import serializers
 from django.db import OperationalError, connection, transaction
+from django.db.models import Max
 from django.test import TransactionTestCase, override_settings
-from hypothesis import HealthCheck, settings
+from django.utils import timezone
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -21,11 +25,16 @@ from history import delivery, direct
 from history.api import change_context, timeline
 from history.breaker import breaker
 from history.committed import committed
+from history.entries import values_of
 from history.evidence import delivered
 from history.models import PendingHistory, StudentModuleHistory
+from history.timeline import Span, timeline_of
 from history.verification import Verification, verify
+from kvstore import versions
 from kvstore.api import DjangoXBlockUserStateClient, set_score
+from kvstore.keys import block_address
 from kvstore.models import StudentModule
+from kvstore.signals import StateVersion
 from kvstore.testing import UserFactory
 from kvstore.versions import plain_rows
 from tests.faults.model import Place, Version
@@ -56,6 +65,14 @@ class Undo(Exception):
     """Rolls a transaction back."""
 
 
+class Backup(NamedTuple):
+    """``default`` at one moment: its rows, its pending entries, and what the model held."""
+
+    rows: list[dict[str, Any]]
+    pending: list[dict[str, Any]]
+    places: dict[Any, Place]
+
+
 class Store(RuleBasedStateMachine):
     """The store, and beside it the model."""
 
@@ -63,13 +80,21 @@ class Store(RuleBasedStateMachine):
         super().__init__()
         self.users = [UserFactory() for _ in range(LEARNERS)]
         self.places = {(number, key): Place() for number in range(LEARNERS) for key in BLOCKS}
+        self.deleted: dict[Any, frozenset[str]] = {place: frozenset() for place in self.places}
+        """the versions that a deletion proves, by place"""
+        self.stored: dict[Any, StateVersion] = {}
+        """every entry that was ever seen in the history database"""
+        self.backup = self.take_backup()
+        self.fixtures: dict[Any, tuple[str, Place]] = {}
         self.outage = ""
-        self.late: list[tuple[Any, list[StudentModuleHistory]]] = []
+        self.late: list[list[StateVersion]] = []
         self.count = 0
+        self.clock = timedelta()
         breaker.reset()
         self.patches = [
-            mock.patch.object(direct, "write_ahead", self.write_ahead),
-            mock.patch.object(delivery, "write_entries", self.deliver_entries),
+            mock.patch.object(direct, "write_entries", self.send),
+            mock.patch.object(delivery, "write_entries", self.send),
+            mock.patch.object(versions, "now", lambda: timezone.now() + self.clock),
         ]
         for patch in self.patches:
             patch.start()
@@ -81,23 +106,16 @@ class Store(RuleBasedStateMachine):
         for rows in (plain_rows(StudentModule, "default"), PendingHistory.objects.all(), delivered()):
             rows._raw_delete(rows.db)
 
-    def write_ahead(self, entries: list[StudentModuleHistory]) -> None:
-        self.send(entries, self.really_write_ahead)
-
-    def deliver_entries(self, entries: list[StudentModuleHistory]) -> None:
-        self.send(entries, self.really_deliver)
-
-    def send(self, entries: list[StudentModuleHistory], really_write: Any) -> None:
+    def send(self, entries: list[StateVersion]) -> None:
         """Write, or be a server that is down, one that does and does not answer, or one that does much later."""
         if self.outage in ("", "silent"):
-            really_write(entries)
+            self.really_write(entries)
         if self.outage == "late":
-            self.late.append((really_write, list(entries)))
+            self.late.append(list(entries))
         if self.outage:
             raise OperationalError(f"made up: {self.outage}")
 
-    really_write_ahead = staticmethod(direct.write_ahead)
-    really_deliver = staticmethod(delivery.write_entries)
+    really_write = staticmethod(direct.write_entries)
 
     # What a learner or a program does
 
@@ -123,14 +141,14 @@ class Store(RuleBasedStateMachine):
 
     @contextmanager
     def in_transaction(self, *, undone: bool) -> Iterator[None]:
-        before = dict(self.places)
+        before = dict(self.places), dict(self.deleted)
         try:
             with transaction.atomic():
                 yield
                 if undone:
                     raise Undo
         except Undo:
-            self.places = before
+            self.places, self.deleted = before
 
     def make(self, write: Any) -> None:
         number, key, (kind, what) = write
@@ -176,7 +194,10 @@ class Store(RuleBasedStateMachine):
         if row is None:
             return place
         row.delete()
-        return place.removed(request_id)
+        removed = place.removed(request_id)
+        of_life = {named(version) for version in (*place.life, removed.versions[-1])}
+        self.deleted[self.users.index(user), key] |= of_life
+        return removed
 
     def row(self, user: Any, key: Any) -> StudentModule | None:
         return StudentModule.objects.filter(student=user, module_state_key=key).first()
@@ -194,18 +215,13 @@ class Store(RuleBasedStateMachine):
 
     @rule()
     def what_was_late_arrives(self) -> None:
-        # Nothing can be asked of MySQL there: see decision 2.
-        arriving = [] if connection.vendor == "mysql" else self.late
-        for really_write, entries in arriving:
-            # As the server has them: what was told of them since did not reach it. It may refuse them by now.
-            with suppress(direct.Superseded):
-                really_write([self.unsaved(entry) for entry in entries])
+        for entries in self.late:
+            self.really_write(entries)
         self.late = []
 
-    @staticmethod
-    def unsaved(entry: StudentModuleHistory) -> StudentModuleHistory:
-        names = [column.name for column in entry._meta.concrete_fields if not column.primary_key]
-        return StudentModuleHistory(**{name: getattr(entry, name) for name in names})
+    @rule(seconds=st.integers(-600, 600))
+    def the_clock_is_set(self, seconds: int) -> None:
+        self.clock = timedelta(seconds=seconds)
 
     # What those who run it do
 
@@ -220,13 +236,63 @@ class Store(RuleBasedStateMachine):
         elif limit is None:
             self.assert_same(left, 0)
 
-    @rule(repair=st.booleans(), remove=st.booleans())
-    def verify(self, repair: bool, remove: bool) -> None:  # noqa: FBT001  hypothesis passes them by name
-        found = list(verify(Verification(), repair=repair, remove_phantoms=remove))
-        wrong = [problem for problem in found if problem.kind != "phantom"]
+    @rule(repair=st.booleans())
+    def verify(self, repair: bool) -> None:  # noqa: FBT001  hypothesis passes it by name
+        found = list(verify(Verification(), repair=repair))
+        wrong = [problem for problem in found if problem.kind not in ("phantom", "branch")]
         assert not wrong, wrong
-        if remove and not self.late:
-            self.assert_same(list(verify(Verification())), [])
+
+    @rule()
+    def back_up(self) -> None:
+        self.backup = self.take_backup()
+
+    def take_backup(self) -> Backup:
+        rows, pending = (list(rows.values()) for rows in self.tables())
+        return Backup(rows, pending, dict(self.places))
+
+    @rule()
+    def restore_the_backup(self) -> None:
+        """Put ``default`` back, so that ids are given out again. Pending entries would be lost, so there are none."""
+        delivery.deliver()
+        if PendingHistory.objects.exists():
+            return
+        for rows, backup in zip(self.tables(), self.backup[:2], strict=True):
+            rows._raw_delete(rows.db)
+            rows.bulk_create(rows.model(**values) for values in backup)
+        self.set_sequence_back()
+        self.places = dict(self.backup.places)
+
+    @staticmethod
+    def tables() -> tuple[Any, Any]:
+        return plain_rows(StudentModule, "default"), plain_rows(PendingHistory, "default")
+
+    @staticmethod
+    def set_sequence_back() -> None:
+        table = StudentModule._meta.db_table
+        last = plain_rows(StudentModule, "default").aggregate(last=Max("pk"))["last"] or 0
+        statement = {
+            "sqlite": f"UPDATE sqlite_sequence SET seq = {last} WHERE name = '{table}'",  # noqa: S608  our own
+            "postgresql": f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last + 1}, false)",
+            "mysql": f"ALTER TABLE {table} AUTO_INCREMENT = {last + 1}",
+        }[connection.vendor]
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    @rule(place=st.tuples(st.integers(0, LEARNERS - 1), st.sampled_from(BLOCKS)))
+    def dump_a_row(self, place: Any) -> None:
+        row = self.row(self.users[place[0]], place[1])
+        if row is not None:
+            self.fixtures[place] = serializers.serialize("json", [row]), self.places[place]
+
+    @rule(place=st.tuples(st.integers(0, LEARNERS - 1), st.sampled_from(BLOCKS)))
+    def load_a_row_that_is_gone(self, place: Any) -> None:
+        if place not in self.fixtures or self.places[place].exists:
+            return
+        text, dumped = self.fixtures[place]
+        (loaded,) = serializers.deserialize("json", text)
+        if not StudentModule.objects.filter(pk=loaded.object.pk).exists():
+            loaded.save()
+            self.places[place] = dumped
 
     # What must be true at any moment
 
@@ -241,23 +307,47 @@ class Store(RuleBasedStateMachine):
             self.assert_same((fields, row.grade, row.max_grade), (place.fields, place.grade, place.max_grade))
             self.assert_same(row.version, place.version)
 
+    def expected(self, place: Any) -> set[str]:
+        """Return the versions that readers show: the present ones, and all that a deletion proves."""
+        return {named(version) for version in self.places[place].versions} | self.deleted[place]
+
     @invariant()
     def the_timeline_is_the_models(self) -> None:
         for (number, key), place in self.places.items():
             entries = list(timeline(self.users[number], key))
-            self.assert_same([said(entry) for entry in entries], [plain(entry) for entry in place.versions[::-1]])
-            times = [entry.created for entry in entries]
+            shown = [named(entry) for entry in entries]
+            self.assert_same(sorted(shown), sorted(self.expected((number, key))))
+            row = self.row(self.users[number], key)
+            of_row = [entry for entry in entries if row and entry.student_module_id == row.pk and not entry.is_branch]
+            self.assert_same([said(entry) for entry in of_row], [plain(entry) for entry in place.life[::-1]])
+            times = [entry.created for entry in of_row]
             assert times == sorted(set(times), reverse=True), times
 
     @invariant()
+    def a_page_in_the_middle_shows_what_the_whole_timeline_shows(self) -> None:
+        for number, key in self.places:
+            entries = [entry for entry in timeline(self.users[number], key) if not entry.is_branch]
+            for entry in entries[1::3]:
+                span = Span(older_than=(entry.student_module_id, entry.version + 1))
+                address = block_address(key)
+                found = next(one for one in timeline_of(self.users[number], address, span) if not one.is_branch)
+                self.assert_same(named(found), named(entry))
+
+    @invariant()
     def the_list_of_all_shows_what_the_timelines_show(self) -> None:
-        shown: dict[tuple[int, str], set[tuple[int, int]]] = {}
+        shown: dict[Any, set[str]] = {}
         for model in (PendingHistory, StudentModuleHistory):
             for entry in committed(list(model._base_manager.all())):
-                place = (entry.student_id, str(entry.module_state_key))
-                shown.setdefault(place, set()).add((entry.student_module_id, entry.version))
-        for (number, key), place in self.places.items():
-            self.assert_same(len(shown.get((self.users[number].pk, str(key)), ())), len(place.versions))
+                shown.setdefault((entry.student_id, entry.module_state_key), set()).add(named(entry))
+        for number, key in self.places:
+            found = shown.get((self.users[number].pk, key), set())
+            self.assert_same(sorted(found), sorted(self.expected((number, key))))
+
+    @invariant()
+    def no_entry_ever_changes(self) -> None:
+        now = {(entry.student_module_id, entry.version, entry.digest): values_of(entry) for entry in delivered()}
+        assert now == self.stored | now and self.stored.keys() <= now.keys()
+        self.stored = now
 
     @staticmethod
     def assert_same(found: Any, expected: Any) -> None:
@@ -265,6 +355,11 @@ class Store(RuleBasedStateMachine):
         assert json.dumps(found, sort_keys=True, default=str) == json.dumps(expected, sort_keys=True, default=str), (
             f"\nfound    {found}\nexpected {expected}"
         )
+
+
+def named(version: Any) -> str:
+    """Return what tells a version from every other; a request may make two."""
+    return f"{version.request_id}, version {version.version}"
 
 
 def said(entry: Any) -> list[Any]:
@@ -293,5 +388,6 @@ class Properties(TransactionTestCase):
                 print_blob=True,
                 report_multiple_bugs=False,
                 suppress_health_check=list(HealthCheck),
+                phases=[Phase.generate],
             ),
         )

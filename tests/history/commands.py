@@ -17,11 +17,11 @@ class Outcome(NamedTuple):
     """of the CommandError; empty where the command returned"""
 
 
-def run_command(name: str, **options: Any) -> Outcome:
+def run_command(name: str, *arguments: str, **options: Any) -> Outcome:
     """Call a command. A command that ends the process raises SystemExit here, and so fails the test."""
     output = io.StringIO()
     try:
-        call_command(name, stdout=output, stderr=io.StringIO(), **options)
+        call_command(name, *arguments, stdout=output, stderr=io.StringIO(), **options)
     except CommandError as error:
         return Outcome(output.getvalue(), error.returncode, str(error))
     return Outcome(output.getvalue(), 0, "")

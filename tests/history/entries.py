@@ -1,10 +1,12 @@
-"""Entries for tests of what is made of them; they are not written anywhere."""
+"""Entries for tests of what is made of them."""
 
 from datetime import UTC, datetime, timedelta
 
 from opaque_keys.edx.keys import CourseKey, UsageKey
 
+from history.entries import values_of
 from history.models import StudentModuleHistory
+from kvstore.digests import digest_of
 
 COURSE = CourseKey.from_string("course-v1:Org+Course+Run")
 BLOCK = UsageKey.from_string("block-v1:Org+Course+Run+type@problem+block@tides")
@@ -12,7 +14,7 @@ START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def entry(version=1, state="{}", model=StudentModuleHistory, **columns):
-    """Return an entry of row 7, an hour after the version before it."""
+    """Return an entry of row 7, an hour after the version before it, with its digest; it is not stored."""
     given = {
         "student_module_id": 7,
         "student_id": 5,
@@ -23,4 +25,19 @@ def entry(version=1, state="{}", model=StudentModuleHistory, **columns):
         "created": START + timedelta(hours=version),
         "request_id": f"request-{version}",
     }
-    return model(version=version, state=state, **given | columns)
+    return sealed(model(version=version, state=state, **given | columns))
+
+
+def sealed(one, previous=None):
+    """Return an entry with the digest of its values, as the version after the one with the digest ``previous``."""
+    one.previous, one.digest = previous, b""
+    one.digest = digest_of(values_of(one))
+    return one
+
+
+def store_chain(entries):
+    """Store entries of one row, oldest first, each as the version after the one before it."""
+    previous = None
+    for one in entries:
+        sealed(one, previous).save()
+        previous = one.digest

@@ -17,7 +17,7 @@ from history.export import sha256_of
 from history.models import PendingHistory
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.testing import UserFactory, assert_queries
-from tests.history.entries import entry
+from tests.history.entries import entry, store_chain
 from tests.history.hostile import ANSI, BIDI, SCRIPT, STATES, WIDE
 from tests.history.outages import alias_missing, history_outage
 from tests.kvstore.blocks import usage
@@ -255,13 +255,15 @@ class HostileTimelines(CommandTestCase):
         states = [*STATES.values(), None]
         columns = {"student_id": cls.user.pk, "course_id": BLOCK.course_key, "module_state_key": BLOCK}
         reasons = [ANSI, BIDI, SCRIPT, WIDE, "x" * 255]
-        for version, state in enumerate(states, 1):
+        store_chain(
             entry(
                 *(version, state),
                 **columns,
                 **{"actor_id": cls.hostile.pk, "reason": reasons[version % 5], "grade": 1e308, "max_grade": -0.0},
                 **{"request_id": "\x1b]0;x\x07" * 9, "action": "deleted" if version == len(states) else "changed"},
-            ).save()
+            )
+            for version, state in enumerate(states, 1)
+        )
 
     def test_80_columns_and_no_control_characters(self):
         output = printed("mara", BLOCK, limit=0, state=True)

@@ -87,7 +87,7 @@ class Writes(LockedHistory):
         error = OperationalError(code, "refused")
         error.__cause__ = Exception()
         error.__cause__.sqlstate = sqlstate
-        with mock.patch("history.direct.write_ahead", side_effect=error):
+        with mock.patch("history.direct.write_entries", side_effect=error):
             self.write(waited + 2)
         self.assertEqual(PendingHistory.objects.count(), waited + 1)
 

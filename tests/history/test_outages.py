@@ -94,7 +94,7 @@ class Outages(TransactionTestCase):
 
     def test_a_write_that_is_interrupted_says_nothing_about_the_database(self):
         with fresh_breaker():
-            with mock.patch("history.direct.write_ahead", side_effect=KeyboardInterrupt):
+            with mock.patch("history.direct.write_entries", side_effect=KeyboardInterrupt):
                 self.assertRaises(KeyboardInterrupt, self.client.set, self.user.username, usage("block"), {"answer": 2})
             self.assertEqual(breaker.state, "closed")
             self.client.set(self.user.username, usage("block"), {"answer": 3})
@@ -104,7 +104,7 @@ class Outages(TransactionTestCase):
     def test_a_probe_that_is_interrupted_is_made_by_the_next_write(self):
         with fresh_breaker():
             breaker.failed(DatabaseError("down"))
-            with mock.patch("history.direct.write_ahead", side_effect=KeyboardInterrupt):
+            with mock.patch("history.direct.write_entries", side_effect=KeyboardInterrupt):
                 self.assertRaises(KeyboardInterrupt, self.client.set, self.user.username, usage("block"), {"answer": 2})
             self.client.set(self.user.username, usage("block"), {"answer": 3})
             self.assertEqual(breaker.state, "closed")

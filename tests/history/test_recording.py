@@ -5,6 +5,7 @@ import json
 from django.test import TestCase, override_settings
 
 from history.api import change_context, timeline
+from history.entries import values_of
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.keys import block_address
@@ -144,14 +145,16 @@ class Phantoms(TestCase):
 
     databases = {"default", HISTORY}
 
-    def test_the_real_version_takes_the_place_of_a_phantom_in_every_column(self):
+    def test_the_real_version_stands_beside_a_phantom_that_stays_as_it_is(self):
         row = StudentModuleFactory(module_state_key=usage("block"), state='{"answer": 0}')
         with rolled_back(), change_context(actor=row.student, reason="phantom", request_id="phantom"):
             set_score(row.student_id, row.module_state_key, 9, 9)
         (phantom,) = StudentModuleHistory.objects.filter(version=2)
         self.assertEqual((phantom.grade, phantom.reason), (9, "phantom"))
         set_score(row.student_id, row.module_state_key, 1, 1)
-        (entry,) = StudentModuleHistory.objects.filter(version=2)
+        (entry,) = StudentModuleHistory.objects.filter(version=2).exclude(pk=phantom.pk)
+        self.assertEqual(values_of(StudentModuleHistory.objects.get(pk=phantom.pk)), values_of(phantom))
+        self.assertEqual(entry.previous, phantom.previous)
         row.refresh_from_db()
         self.assertEqual({name: getattr(entry, name) for name in COPIED}, {name: getattr(row, name) for name in COPIED})
         self.assertEqual((entry.action, entry.actor_id, entry.reason), ("changed", None, ""))

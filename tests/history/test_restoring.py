@@ -3,10 +3,11 @@
 from unittest import mock
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import TestCase, TransactionTestCase, override_settings
 
 from history.api import HistoryUnavailable, RestoreRefused, UnusableContext, restore, timeline
-from history.models import PendingHistory
+from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient, StateMoved, get_score, set_score
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
@@ -87,7 +88,7 @@ class Restored(RestoringTestCase):
     def test_it_takes_the_statements_of_a_write_and_of_reading_a_version(self):
         entry = self.entry(1)
         # Two to read (the row, what waits), four to write; the entry that is read, and the one that is written.
-        with assert_queries(default=6, student_module_history=2):
+        with assert_queries(default=6, student_module_history=3):
             restore(entry, expected_version=4, reason="answer lost", actor=self.staff)
 
     def test_a_restored_version_can_wait(self):
@@ -137,8 +138,7 @@ class Refused(RestoringTestCase):
         self.assert_refused(RestoreRefused, 2, 2, "says what the state holds already")
 
     def test_nothing_but_white_space_would_change(self):
-        entry = self.entry(1)
-        entry.version = 2
+        entry = self.entry(2)
         with connection.cursor() as cursor:
             cursor.execute("UPDATE xblock_kvstore_studentmodule SET state = %s", ['{ "answer" : "b" }'])
         with self.assertRaisesMessage(RestoreRefused, "says what the state holds already"):
@@ -154,18 +154,19 @@ class Refused(RestoringTestCase):
         self.assert_refused(RestoreRefused, 3, 0, "says that the row was deleted")
 
     def test_what_is_no_readable_state(self):
-        row = StudentModuleFactory(student=self.learner, module_state_key=usage("corrupt"), state='{"a":1}')
-        entry = next(timeline(self.learner, usage("corrupt")))
+        StudentModuleFactory(student=self.learner, module_state_key=usage("corrupt"), state='{"a":1}')
         with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO xblock_history_pendinghistory (student_module_id, version, action, student_id, course_id, "
-                "module_state_key, module_type, state, created, reason, request_id) SELECT id, 1, 'created', "
-                "student_id, course_id, module_state_key, module_type, '[not json', created, '', '' FROM "
-                "xblock_kvstore_studentmodule WHERE id = %s",
-                [row.pk],
-            )
+            cursor.execute("UPDATE xblock_kvstore_studentmodule SET state = '[not json'")
+        set_score(self.learner.pk, usage("corrupt"), 1, 1)
+        entry = next(timeline(self.learner, usage("corrupt")))
         with self.assertRaisesMessage(RestoreRefused, "holds no readable state"):
-            restore(entry, expected_version=1, reason="answer lost")
+            restore(entry, expected_version=2, reason="answer lost")
+
+    def test_what_was_altered(self):
+        entry = self.entry(1)
+        past_the_guards = QuerySet(StudentModuleHistory, using="student_module_history")
+        past_the_guards.filter(student_module_id=entry.student_module_id, version=1).update(state='{"answer": "x"}')
+        self.assert_refused(RestoreRefused, 1, 2, "does not have the digest")
 
     @override_settings(HISTORY_BLOCK_TYPES=("html",))
     def test_a_type_whose_new_version_would_leave_no_entry(self):

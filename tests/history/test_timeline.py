@@ -262,10 +262,8 @@ class ClientAgrees(TimelineTestCase):
             self.set(answer)
         row = StudentModule.objects.get()
         past_the_guards = models.QuerySet(StudentModuleHistory, using="student_module_history")
-        past_the_guards.filter(student_module_id=row.pk, version=2).delete()
-        corrupt = StudentModuleHistory.objects.create(
-            student_module_id=row.pk, version=2, state='{"answer":NaN}', created=row.modified, **row.identity
-        )
+        past_the_guards.filter(student_module_id=row.pk, version=2).update(state='{"answer":NaN}')
+        corrupt = StudentModuleHistory.objects.get(student_module_id=row.pk, version=2)
         read = []
         with self.assertLogs("kvstore.reading", "ERROR"), self.assertRaises(CorruptState) as caught:
             for entry in DjangoXBlockUserStateClient().get_history(self.user.username, BLOCK):

@@ -22,6 +22,7 @@ EXAMPLES = {
     api.UnstorableScore("text"): (KVStoreError, ValueError),
     api.UnstorableValue("text"): (KVStoreError, ValueError),
     api.UnsupportedScope("settings", ["user_state"]): (KVStoreError, InvalidScopeError, ValueError),
+    api.UnusableContext("text"): (KVStoreError, ValueError),
     api.UnusableKey("text"): (KVStoreError, ValueError),
     api.WriteConflict("text"): (OperationalError,),
     KVStoreError("text"): (Exception,),

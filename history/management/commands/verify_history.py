@@ -23,19 +23,15 @@ class Command(BaseCommand):
     """Safe to run twice, and while learners write."""
 
     help = (
-        "Compares the state with its history, in the order of the rows' ids. Repair rebuilds what the present row "
-        "proves, ends the history of a row that vanished, and leaves the rest. Exit code 1 when something is wrong and "
-        "was not repaired; phantoms, which no reader shows, may stay."
+        "Compares the state with its history, in the order of the rows' ids, and computes every digest again. Repair "
+        "records the present state of a row as its next version where the history lacks it, and erases the entries of "
+        "deleted rows where HISTORY_ON_DELETE says so. Exit code 1 when something is wrong and was not repaired; "
+        "phantoms, which no reader shows, may stay."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--repair", action="store_true", help="mend what can be proved")
-        parser.add_argument(
-            "--remove-phantoms",
-            action="store_true",
-            help="remove entries above their row's version; never where the state was restored from a backup, as they "
-            "may be all that is left of what was committed after it",
-        )
+        parser.add_argument("--no-digests", action="store_true", help="do not compute the digest of every entry")
         parser.add_argument("--json", action="store_true", help="one JSON object a line, the sums last")
         parser.add_argument("--after", type=int, default=0, help="go on after the row with this id")
         parser.add_argument(
@@ -49,7 +45,7 @@ class Command(BaseCommand):
         problems = verify(
             progress,
             repair=options["repair"],
-            remove_phantoms=options["remove_phantoms"],
+            digests=not options["no_digests"],
             batch_size=options["batch_size"],
             pause=options["sleep"],
             after_batch=lambda: shown(f"{progress.rows} rows compared; to go on from here: --after {progress.last_id}"),

@@ -6,7 +6,7 @@ BESIDE = {"model_name": "BesideState"}
 
 
 class Migration(migrations.Migration):
-    dependencies = [("xblock_history", "0003_code_and_sql")]
+    dependencies = [("xblock_history", "0002_code_and_sql")]
 
     operations = [
         migrations.CreateModel("BesideState", [("id", models.BigAutoField(primary_key=True))]),

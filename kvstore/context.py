@@ -1,4 +1,4 @@
-"""Who changes learners' state, why, and in which request; copied onto every entry written meanwhile."""
+"""The actor, the reason and the request of a change; every version that is written meanwhile gets them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,8 +6,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from history.exceptions import UnusableContext
-from history.models import MAX_REASON_LENGTH, MAX_REQUEST_ID_LENGTH
+from kvstore.exceptions import UnusableContext
+from kvstore.transactions import transaction_id
+
+MAX_REASON_LENGTH = 255
+MAX_REQUEST_ID_LENGTH = 64
 
 Actor = Any
 """A user, a user's id, None, or a function without arguments that returns one of them when an entry is written."""
@@ -50,6 +53,25 @@ _current: ContextVar[Change] = ContextVar("history_change", default=NO_CHANGE)
 def current_change() -> Change:
     """Return what is known of the change being made here."""
     return _current.get()
+
+
+class Origin(NamedTuple):
+    """The values that all versions of one write share."""
+
+    actor_id: int | None
+    reason: str
+    request_id: str
+    source_id: int | None
+    source_version: int | None
+    transaction_id: int
+
+
+def current_origin(using: str) -> Origin:
+    """Return the origin of a write to ``using``; may look up the user. Call it inside the write's transaction."""
+    change = _current.get()
+    source_id, source_version = change.source or (None, None)
+    number = transaction_id(using)
+    return Origin(change.actor_id, change.reason, change.request_id, source_id, source_version, number)
 
 
 @contextmanager

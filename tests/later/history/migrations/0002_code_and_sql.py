@@ -6,7 +6,7 @@ ENTRIES = {"model_name": "studentmodulehistory"}
 
 
 class Migration(migrations.Migration):
-    dependencies = [("xblock_history", "0002_find_by_time_and_restore")]
+    dependencies = [("xblock_history", "0001_initial")]
 
     operations = [
         migrations.RunPython(noting("code"), noting("code undone")),

@@ -1,0 +1,16 @@
+"""The role that the processes of a stage connect to the history as: it has SELECT and INSERT.
+
+docs/howto/privileges.md contains the same statements.
+"""
+
+from tests.faults.clusters import Cluster
+from tests.history.roles import WEB
+
+WEB_ROLE = "history_web"
+
+
+def create_web_role(cluster: Cluster) -> None:
+    """Create the role on a server whose database is migrated."""
+    cluster.ask(f"CREATE ROLE {WEB_ROLE} LOGIN")
+    for table, privileges in WEB.items():
+        cluster.ask(f"GRANT {privileges} ON {table} TO {WEB_ROLE}")

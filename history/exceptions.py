@@ -17,3 +17,7 @@ class HistoryUnavailable(HistoryError, DatabaseError):
 
 class RestoreRefused(HistoryError, ValueError):
     """A version that cannot be put back; nothing was written."""
+
+
+class UnusableSeal(HistoryError, ValueError):
+    """A file that is no seal, or not one that can be compared with this installation."""

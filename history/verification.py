@@ -55,7 +55,7 @@ def verify(
     """
     while ids := next_row_ids(progress.last_id, batch_size):
         suspicious = set()
-        for check in checks_between(ids[0], ids[-1], with_digests=digests):
+        for check in checks_between(ids[0], ids[-1], with_digests=digests, with_states=digests):
             progress.rows += check.row is not None
             progress.entries += check.entries
             if not _looks_right(check):

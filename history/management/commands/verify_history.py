@@ -7,12 +7,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from history.examination import Problem
+from history.exceptions import UnusableSeal
 from history.management.arguments import positive
 from history.management.progress import Progress
+from history.seal_files import SealFile
+from history.seal_verification import SealVerification, require_known, verify_sealed
 from history.verification import BATCH_SIZE, Verification, verify
 
-FAILED = 1
-"""exit code"""
+FAILED, UNUSABLE = 1, 2
+"""exit codes"""
 
 UNREPAIRED = "The output names %(count)d problems of the history that are not repaired. "
 REPAIR = "Run `manage.py verify_history --repair`, which repairs what the present rows prove."
@@ -32,6 +35,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--repair", action="store_true", help="mend what can be proved")
         parser.add_argument("--no-digests", action="store_true", help="do not compute the digest of every entry")
+        parser.add_argument(
+            "--sealed",
+            metavar="FILE",
+            help="compare the entries with a seal that seal_history printed, and not with the state; exit code 2 when "
+            "the file cannot be used",
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object a line, the sums last")
         parser.add_argument("--after", type=int, default=0, help="go on after the row with this id")
         parser.add_argument(
@@ -40,6 +49,9 @@ class Command(BaseCommand):
         parser.add_argument("--sleep", type=float, default=0, help="seconds to rest after each batch")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["sealed"]:
+            self.compare_with_seal(options)
+            return
         progress = Verification(last_id=options["after"])
         shown = Progress(self.stderr, verbosity=options["verbosity"])
         problems = verify(
@@ -60,6 +72,37 @@ class Command(BaseCommand):
             advice = NOT_REPAIRABLE if options["repair"] else REPAIR
             raise CommandError(UNREPAIRED % {"count": progress.unrepaired} + advice, returncode=FAILED)
 
+    def compare_with_seal(self, options: dict[str, Any]) -> None:
+        """Report what was changed or removed since the seal. Raises CommandError if anything was."""
+        if options["repair"]:
+            raise CommandError("--repair cannot restore sealed entries; run it without --sealed.", returncode=UNUSABLE)
+        try:
+            file = SealFile(options["sealed"])
+            require_known(file)
+        except UnusableSeal as error:
+            raise CommandError(str(error), returncode=UNUSABLE) from error
+        progress = SealVerification(last_id=options["after"])
+        shown = Progress(self.stderr, verbosity=options["verbosity"])
+        problems = verify_sealed(
+            file,
+            progress,
+            digests=not options["no_digests"],
+            batch_size=options["batch_size"],
+            pause=options["sleep"],
+            after_batch=lambda: shown(f"{progress.rows} rows compared; to go on from here: --after {progress.last_id}"),
+        )
+        try:
+            for problem in problems:
+                self.write(problem, as_json=options["json"])
+        finally:
+            self.sum_up(progress, as_json=options["json"], sealed=file.seal.last_line(), erased=progress.erased)
+        if progress.unrepaired:
+            raise CommandError(
+                f"The output names {progress.unrepaired} problems: entries that were sealed at {file.seal.time} were "
+                "changed or removed. Compare these rows with a backup from that time.",
+                returncode=FAILED,
+            )
+
     def write(self, problem: Problem, *, as_json: bool) -> None:
         values = problem.as_dict()
         if as_json:
@@ -72,13 +115,14 @@ class Command(BaseCommand):
             where = f"row {problem.student_module_id}, version {versions}"
             self.stdout.write(f"{problem.kind}: {where}: {mended}. {problem.detail}".strip())
 
-    def sum_up(self, progress: Verification, *, as_json: bool) -> None:
+    def sum_up(self, progress: Verification, *, as_json: bool, **of_seal: Any) -> None:
         sums = {
             "rows": progress.rows,
             "entries": progress.entries,
             "last_id": progress.last_id,
             "problems": dict(progress.problems),
             "unrepaired": progress.unrepaired,
+            **of_seal,
         }
         if as_json:
             self.stdout.write(json.dumps(sums))
@@ -87,3 +131,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{progress.rows} rows and {progress.entries} entries compared, up to row {progress.last_id}: {found}."
             )
+            if of_seal:
+                self.stdout.write(
+                    "Erased since the seal {sealed[seal]} of {sealed[time]}: {erased} rows.".format(**of_seal)
+                )

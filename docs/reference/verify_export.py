@@ -1,0 +1,60 @@
+"""Verify an export of history entries without the product. digests.md specifies the format.
+
+    python3 verify_export.py [FILE]     JSON Lines; from standard input if no file is named
+
+Exit status: 0 no entry was changed, 1 an entry was changed or is missing, 2 the file cannot be checked.
+"""
+
+import hashlib
+import json
+import sys
+from datetime import datetime, timedelta, timezone
+
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=timezone.utc), timedelta(microseconds=1)
+CONTENT = ("action", "learner_id", "course", "block", "block_type", "state")
+ORIGIN = ("actor_id", "reason", "request_id", "source_id", "source_version", "transaction_id")
+
+
+def digest_of(entry):
+    row_id = None if entry["version"] == 1 else entry["student_module_id"]
+    grades = [None if entry[name] is None else float(entry[name]) + 0.0 for name in ("grade", "max_grade")]
+    created = (datetime.fromisoformat(entry["created"]) - EPOCH) // MICROSECOND
+    values = ["student-module-history/1", entry["previous"], row_id, entry["version"]]
+    values += [*(entry[name] for name in CONTENT), *grades, created, *(entry[name] for name in ORIGIN)]
+    return "01" + hashlib.sha256(json.dumps(values, separators=(",", ":")).encode("ascii")).hexdigest()
+
+
+def check(lines, links):
+    found, newest, oldest, wrong = {}, {}, {}, []
+    for line in lines:
+        entry = json.loads(line)
+        row = tuple(entry[name] for name in ("student_module_id", "learner_id", "course", "block"))
+        version, digest = entry["version"] + 0, entry["digest"]
+        name = f"row {row[0]!a}, version {version!a} (line {len(links) + 1})"
+        if digest[:2] != "01":
+            raise ValueError(f"{name}: the digest {digest!a:.70} is malformed, or of another format than 01")
+        state = (entry["state"] or "").encode("utf-8", "surrogatepass")
+        if found.setdefault(digest, (row, version)) != (row, version) or digest_of(entry) != digest:
+            wrong.append(f"{name}: the digest is not that of the values")
+        elif (entry["state_size"], entry["state_sha256"]) != (len(state), hashlib.sha256(state).hexdigest()):
+            wrong.append(f"{name}: state_size or state_sha256 is not that of the state")
+        links.append((name, row, version, entry["previous"]))
+        newest[row] = max(newest.get(row, (version, digest)), (version, digest))
+        oldest[row] = min(oldest.get(row, version), version)
+    for name, row, version, previous in links:
+        if found.get(previous, None if version > oldest[row] else (row, version - 1)) != (row, version - 1):
+            wrong.append(f"{name}: version {version - 1}, whose digest it names, was changed or is missing")
+    for row, (version, digest) in newest.items():
+        unchecked = f"; versions before {oldest[row]} are not in the file: not checked" if oldest[row] > 1 else ""
+        print(f"row {row[0]!a}: versions {oldest[row]} to {version}, digest of the newest {digest}{unchecked}")
+    print(f"{len(links)} entries, {len(wrong)} wrong", *wrong[:1], sep="; the first: ")
+    return bool(wrong) if links else 2
+
+
+if __name__ == "__main__":
+    checked = []
+    try:
+        sys.exit(check(open(sys.argv[1], "rb") if len(sys.argv) > 1 else sys.stdin.buffer, checked))
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        print(f"Line {len(checked) + 1} cannot be checked: {error!a}. It may be cut off, or no entry.", file=sys.stderr)
+        sys.exit(2)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from history.chain import LINK_COLUMNS, Standing, proved
@@ -56,19 +57,22 @@ def outline(owner: Owner) -> Outline:
 def branch_of(found: Sequence[tuple[Any, Standing]]) -> Iterator[BranchVersion]:
     """Yield, of entries with their standing, those that were committed although the present state ignores them.
 
-    A deletion proves its versions, and so does a version that a later transaction continued. What follows these is a
-    branch too, and may have been rolled back. An entry that directly follows the present state's versions is not: it
-    was rolled back, unless it is the only version that a restored backup lacks.
+    A deletion proves its versions, and so does a version that a later transaction continued. The versions that follow
+    these belong to the branch too, and may have been rolled back. An entry that directly follows the versions of the
+    present state, and that nothing proves, is left out: as a rule it was rolled back.
     """
     unreached = [entry for entry, standing in found if standing is Standing.UNREACHED]
-    certain = {(entry.student_module_id, entry.digest) for entry in unreached if entry.digest in proved(unreached)}
+    continued = proved(unreached)
+    certain = {_place(entry) for entry in unreached if entry.digest in continued}
     certain |= {_place(entry) for entry, standing in found if standing is Standing.BRANCH}
-    for entry, standing in found:
-        if standing is not Standing.CURRENT:
-            is_proved = _place(entry) in certain
-            if is_proved or (entry.student_module_id, entry.previous) in certain:
-                entry.is_branch = True
-                yield BranchVersion(entry, is_proved)
+    branch = set(certain)
+    for entry in sorted(unreached, key=attrgetter("version")):
+        if (entry.student_module_id, entry.previous) in branch:
+            branch.add(_place(entry))
+    for entry, _standing in found:
+        if _place(entry) in branch:
+            entry.is_branch = True
+            yield BranchVersion(entry, _place(entry) in certain)
 
 
 def _place(entry: Any) -> tuple[int, bytes]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from django.db import router
 from django.db.models import Q
 
-from history.chain import LINK_COLUMNS, Head, Standing
+from history.chain import LINK_COLUMNS, Chain, Head, Standing, decide
 from history.models import Entry, PendingHistory, StudentModuleHistory
 from history.reading import in_time
 from history.timeline import Span, all_entries
@@ -19,6 +21,10 @@ from kvstore.reading import stored_text
 from kvstore.signals import DELETED
 
 EntryT = TypeVar("EntryT", bound=Entry)
+KeyT = TypeVar("KeyT")
+
+MOST_LINKS = 5000
+"""entries that are read at once to follow the chains of rows"""
 
 IDENTITY = ("student_id", stored_text("course_id"), stored_text("module_state_key"))
 
@@ -36,11 +42,14 @@ class RowKey(NamedTuple):
     module_state_key: str
 
 
-class Neighbour(NamedTuple):
-    """An entry beside or above another one."""
+class Stored(NamedTuple):
+    """What the chain needs of an entry of the same row."""
 
+    student_module_id: int
     version: int
     action: str
+    created: datetime
+    transaction_id: int
     previous: bytes | None
     digest: bytes
 
@@ -50,10 +59,10 @@ def committed(entries: Sequence[EntryT]) -> list[EntryT]:
 
     An entry was committed if its row's digest leads to it. So was one below the row's version that is the only one of
     its version, unless an entry of the following version names another one. A row that is gone proves the versions up
-    to its entry ``deleted``. Any other entry is looked up in the timeline of its block.
+    to its entry ``deleted``. For any other entry, the entries above it are read and the chain of its row is followed.
 
-    One query on ``default`` for the rows; one more on each database unless the entries themselves suffice. Raises
-    HistoryUnavailable.
+    One query on ``default`` for the rows; one more on each database unless the entries themselves suffice, and one
+    more where several entries have the same version. Raises HistoryUnavailable.
     """
     delivered = [entry for entry in entries if not isinstance(entry, PendingHistory)]
     if not delivered:
@@ -84,42 +93,84 @@ def _led_to(entries: Iterable[Entry], heads: Mapping[RowKey, Head]) -> Iterator[
             yield _place(entry)
 
 
-def _decided(entries: Iterable[Entry], heads: Mapping[RowKey, Head]) -> set[Place]:
-    """Return those entries that their neighbours, or else the timelines of their blocks, show to be committed."""
+def _decided(entries: Sequence[EntryT], heads: Mapping[RowKey, Head]) -> set[Place]:
+    """Return those entries that their neighbours, or else the chains of their rows, show to be committed."""
     neighbours = _neighbours(entries, heads)
-    return {_place(entry) for entry in entries if _is_committed(entry, neighbours[_key(entry)], heads.get(_key(entry)))}
+    verdicts = [_is_committed(entry, neighbours[_key(entry)], heads.get(_key(entry))) for entry in entries]
+    found = {_place(entry) for entry, verdict in zip(entries, verdicts, strict=True) if verdict}
+    forked = [entry for entry, verdict in zip(entries, verdicts, strict=True) if verdict is None]
+    return found | _reached(forked, heads) if forked else found
 
 
-def _is_committed(entry: Entry, neighbours: Iterable[Neighbour], head: Head | None) -> bool:
+def _is_committed(entry: Entry, neighbours: Collection[Stored], head: Head | None) -> bool | None:
+    """Return whether its neighbours show an entry, to which no head leads directly, to be committed; None: unknown."""
     ends = [link.version for link in neighbours if link.action == DELETED]
     bound = head.version if head else max(ends, default=0)
     beside = {link.digest for link in neighbours if link.version == entry.version}
     above = {link.previous for link in neighbours if link.version == entry.version + 1}
     if entry.version < bound and beside == {entry.digest} and above <= {entry.digest}:
         return True
-    return (entry.version <= bound or bool(ends)) and _is_in_timeline(entry)
+    return None if entry.version < bound or ends else False
 
 
-def _neighbours(entries: Iterable[Entry], heads: Mapping[RowKey, Head]) -> Mapping[RowKey, set[Neighbour]]:
-    """Return the entries of the same and the following versions, and the deletions of rows that need not be there."""
+def _neighbours(entries: Iterable[Entry], heads: Mapping[RowKey, Head]) -> Mapping[RowKey, Collection[Stored]]:
+    """Return the entries of the same and the following versions, and the deletions that may lead to an entry."""
     versions: dict[int, set[int]] = defaultdict(set)
     without_head = set()
     for entry in entries:
         key = _key(entry)
         versions[entry.student_module_id] |= {entry.version, entry.version + 1}
-        if key not in heads or heads[key].version < entry.version:
+        if key not in heads or heads[key].version <= entry.version:
             without_head.add(entry.student_module_id)
     wanted = Q(student_module_id__in=without_head, action=DELETED) if without_head else Q()
-    for row_id, numbers in versions.items():
-        wanted |= Q(student_module_id=row_id, version__in=numbers)
-    columns = ("student_module_id", *IDENTITY, "version", "action", "previous", "digest")
+    for numbers, ids in _rows_by(versions, frozenset).items():
+        wanted |= Q(student_module_id__in=ids, version__in=numbers)
+    return _links(versions, wanted)
+
+
+def _reached(entries: Collection[EntryT], heads: Mapping[RowKey, Head]) -> set[Place]:
+    """Return those entries that heads lead to, through all the entries above them."""
+    lowest: dict[int, int] = {}
+    for entry in entries:
+        row_id = entry.student_module_id
+        lowest[row_id] = min(entry.version, lowest.get(row_id, entry.version))
+    wanted = Q()
+    for version, ids in _rows_by(lowest, int).items():
+        wanted |= Q(student_module_id__in=ids, version__gte=version)
+    links = _links(lowest, wanted, at_most=MOST_LINKS)
+    if sum(map(len, links.values())) >= MOST_LINKS:
+        return {_place(entry) for entry in entries if _is_in_timeline(entry)}
+    return {place for key in set(map(_key, entries)) for place in _led_from(heads.get(key), links[key])}
+
+
+def _led_from(head: Head | None, links: Iterable[Stored]) -> Iterator[Place]:
+    """Yield those of a row's entries that its head or a deletion leads to, of all entries from some version on."""
+    falling = sorted(links, key=attrgetter("version"), reverse=True)
+    for link, standing in decide(falling, lambda _row_id, _version: Chain(head)):
+        if standing is not Standing.UNREACHED:
+            yield link.student_module_id, link.version, link.digest
+
+
+def _rows_by(values: Mapping[int, Any], key: Callable[[Any], KeyT]) -> Mapping[KeyT, list[int]]:
+    """Return the row ids by the key of their value: one condition for all of them takes less time to compile."""
+    rows: dict[KeyT, list[int]] = defaultdict(list)
+    for row_id, value in values.items():
+        rows[key(value)].append(row_id)
+    return rows
+
+
+def _links(ids: Collection[int], wanted: Q, at_most: int | None = None) -> Mapping[RowKey, set[Stored]]:
+    """Return the pending entries of these rows and the delivered ones that are wanted, by row."""
+    columns = (*IDENTITY, *LINK_COLUMNS)
     # What is pending first: it may be delivered in between.
-    found = list(_stored(PendingHistory).filter(student_module_id__in=versions).values_list(*columns))
-    found += in_time(lambda: list(_stored(StudentModuleHistory).filter(wanted).values_list(*columns)))
-    neighbours: dict[RowKey, set[Neighbour]] = defaultdict(set)
-    for values in found:
-        neighbours[RowKey(*values[:4])].add(Neighbour(*values[4:]))
-    return neighbours
+    found = list(_stored(PendingHistory).filter(student_module_id__in=ids).values_list(*columns))
+    delivered = _stored(StudentModuleHistory).filter(wanted).values_list(*columns)
+    found += in_time(lambda: list(delivered[:at_most]))
+    links: dict[RowKey, set[Stored]] = defaultdict(set)
+    for student_id, course_id, module_state_key, *values in found:
+        link = Stored(*values)
+        links[RowKey(link.student_module_id, student_id, course_id, module_state_key)].add(link)
+    return links
 
 
 def _is_in_timeline(entry: Entry) -> bool:

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
 
+from history.entries import values_of
 from history.models import StudentModuleHistory
 from kvstore.admin.keyset import KeysetChangeList
 from kvstore.models import StudentModule
@@ -162,6 +163,29 @@ class Plans(Lists, TransactionTestCase):
             ("xblock_history_course_idx", {"q": course, "grade": "zero"} | day),
         ):
             self.assert_follows(HISTORY_LIST, StudentModuleHistory, index, query)
+
+    def test_of_what_decides_about_the_entries_of_a_list(self):
+        """Entries below their rows' versions, and all of one version beside one that was rolled back."""
+        between = {"from": self.written(1, 0).isoformat(), "until": self.written(2, 0).isoformat()}
+        rolled_back = [
+            StudentModuleHistory(**values_of(entry)._replace(digest=digest(entry.student_module_id, 99))._asdict())
+            for entry in StudentModuleHistory.objects.filter(version=1)
+        ]
+        table = connections[ALIAS].ops.quote_name(StudentModuleHistory._meta.db_table)
+        for entries, queries in (([], 1), (rolled_back, 2)):
+            plain_rows(StudentModuleHistory, ALIAS).bulk_create(entries, batch_size=1000)
+            with CaptureQueriesContext(connections[ALIAS]) as captured:
+                shown = self.client.get(HISTORY_LIST, between).context["cl"].result_list
+            self.assertEqual({entry.version for entry in shown}, {1})
+            deciding = [found["sql"] for found in captured if f"FROM {table}" in found["sql"]]
+            deciding = [sql for sql in deciding if "ORDER BY" not in sql]
+            self.assertEqual(len(deciding), queries)
+            for sql in deciding:
+                with self.subTest(sql=sql):
+                    plan = explained(ALIAS, StudentModuleHistory._meta.db_table, sql)
+                    self.assertEqual(plan.indexes, {"xblock_history_entry_unique"}, plan)
+                    self.assertFalse(plan.scans, plan)
+                    self.assertLessEqual(examined(ALIAS, sql), 2 * 2 * VERSIONS * PAGE)
 
     def test_of_the_pages_of_a_block(self):
         row_id = StudentModule.objects.order_by("pk")[777].pk

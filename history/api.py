@@ -4,6 +4,8 @@ from history.delivery import Delivery, deliver
 from history.diff import Difference, FieldChange, diff
 from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, RestoreRefused
 from history.health import Health, health
+from history.recovered import RecoveredRow, Recovery
+from history.recovery import recover
 from history.restoring import restore
 from history.timeline import as_of, timeline
 from history.verification import Verification, verify
@@ -19,6 +21,8 @@ __all__ = [
     "Health",
     "HistoryError",
     "HistoryUnavailable",
+    "RecoveredRow",
+    "Recovery",
     "RestoreRefused",
     "UnusableContext",
     "Verification",
@@ -28,6 +32,7 @@ __all__ = [
     "deliver",
     "diff",
     "health",
+    "recover",
     "restore",
     "timeline",
     "verify",

@@ -15,6 +15,7 @@ MAX_LINE = 1000
 """bytes; a longer line is in no seal"""
 MAX_NUMBER = 2**63 - 1
 DIGEST = re.compile(r"[0-9a-f]{66}")
+TIME = re.compile(r"[0-9T:.+-]{20,40}")
 
 COPY = "Use a copy of the file as manage.py seal_history printed it."
 
@@ -63,13 +64,15 @@ class SealFile:
 
     def _begun(self, line: bytes) -> Seal:
         values = self._parsed(1, line)
-        if not isinstance(values, dict) or not isinstance(values.get("time"), str) or "format" not in values:
-            raise UnusableSeal(f"{self._path} is no seal: its first line has no format and time. {COPY}")
+        if not isinstance(values, dict) or "format" not in values:
+            raise UnusableSeal(f"{self._path} is no seal: its first line has no format. {COPY}")
         if values["format"] != SEAL_FORMAT:
             raise UnusableSeal(
                 f"{self._path} has the format {values['format']!r:.20}; this release reads the format {SEAL_FORMAT}. "
                 "Verify it with the release that made it, or a later one."
             )
+        if not isinstance(values.get("time"), str) or not TIME.fullmatch(values["time"]):
+            raise self._unusable(1, f"{values.get('time')!r:.60} is not a time in ISO 8601")
         return Seal(values["time"])
 
     def _head(self, number: int, line: bytes) -> SealedHead:

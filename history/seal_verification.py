@@ -1,4 +1,4 @@
-"""Compares a seal with the stored entries, while learners write: were sealed entries changed or removed since?"""
+"""Compares a seal with the stored entries, while learners write, and reports entries that were changed or removed."""
 
 from __future__ import annotations
 
@@ -74,15 +74,14 @@ class Trail:
         return self.version + 1 in self.changed
 
     def problems(self) -> Iterator[Problem]:
-        """Yield what is wrong, once every version was followed."""
+        """Yield the problems, once every version was followed."""
+        below = self.left if self._is_misled else self.left - 1
+        unverified = f"; {below} sealed entries below cannot be verified" if below > 0 else ""
         if self.changed:
-            detail = "the values or the digest are not those that were sealed"
-            if self.left:
-                detail += f"; {self.left} of {self.head.entries} sealed entries cannot be verified without it"
+            detail = f"the values or the digest are not those that were sealed{unverified}"
             yield self._problem(CHANGED, self.changed, len(self.changed), detail)
         elif self.left:
-            detail = f"{self.left} of {self.head.entries} sealed entries are missing, or cannot be verified without it"
-            yield self._problem(REMOVED, [self.version], self.left, detail)
+            yield self._problem(REMOVED, [self.version], self.left, f"the entry is missing{unverified}")
         if self.unknown_format:
             detail = "the digest is in a format of a newer release; upgrade to verify it"
             yield self._problem("format", self.unknown_format, len(self.unknown_format), detail)
@@ -154,7 +153,7 @@ def _problems_of(
 def _any_stored(heads: Sequence[SealedHead]) -> bool:
     places = {(head.row_id, head.version, head.digest) for head in heads}
     ids, versions = {head.row_id for head in heads}, {head.version for head in heads}
-    # What is pending before what is delivered: it may be delivered in between.
+    # Pending entries before delivered ones: an entry may be delivered in between.
     for entries in (waiting(), delivered()):
         near = entries.filter(student_module_id__in=ids, version__in=versions)
         stored = near.values_list("student_module_id", "version", "digest")

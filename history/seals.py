@@ -74,7 +74,7 @@ class Sealing:
     rows: int = 0
     """rows read, with or without entries"""
     malformed: list[tuple[int, int]] = field(default_factory=list)
-    """the row and the version of entries that were not sealed, because what they have is no digest"""
+    """the row and the version of entries that were not sealed, because their digests are malformed"""
 
 
 def seal(

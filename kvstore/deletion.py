@@ -33,7 +33,8 @@ def connect_to(sender: type[models.Model], **kwargs: Any) -> None:
 
 def lock_before_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:
     """Keep the row as it is about to be deleted, which may be newer than the instance, or gone already."""
-    instance.being_deleted = rows.lock_by_id(StudentModule, instance.pk, using)
+    if not instance.deletion_is_recorded:
+        instance.being_deleted = rows.lock_by_id(StudentModule, instance.pk, using)
 
 
 def announce_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:

@@ -58,6 +58,9 @@ class StudentModule(models.Model):
 
     objects = StudentModuleQuerySet.as_manager()
 
+    deletion_is_recorded = False
+    """whether the history has the entry of the deletion that is about to be made; not stored"""
+
     class Meta:
         # Django's own base manager has no guards, so _base_manager.update() would leave no version.
         base_manager_name = "objects"

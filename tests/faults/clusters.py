@@ -110,6 +110,18 @@ class Cluster:
         finally:
             connection.close()
 
+    def dump(self) -> Path:
+        """Dump the database with pg_dump, which may be in use, and return the file."""
+        file = self.folder / "dump"
+        self._client("pg_dump", "--format=custom", "--file", file, DATABASE)
+        return file
+
+    def restore(self, dump: Path) -> None:
+        """Drop the database with the sessions that use it, and create it from a dump."""
+        self._client("dropdb", "--force", "--maintenance-db=template1", DATABASE)
+        self._client("createdb", "--maintenance-db=template1", "--template=template0", DATABASE)
+        self._client("pg_restore", "--exit-on-error", "--dbname", DATABASE, dump)
+
     def wait_for(self, condition: str) -> None:
         """Wait until a query of one boolean is true."""
         end = time.monotonic() + DEADLINE
@@ -139,6 +151,9 @@ class Cluster:
         parent = int((self.data / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         return [parent, *map(int, children)]
+
+    def _client(self, program: str, *arguments: object) -> None:
+        self._run(program, "--host=127.0.0.1", f"--port={self.port}", f"--username={OWNER}", *arguments)
 
     def _run(self, program: str, *arguments: object) -> None:
         command = [str(self.binaries / program), *map(str, arguments)]

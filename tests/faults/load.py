@@ -4,6 +4,10 @@
     python -m tests.faults.load --kills 200 [--writers 4]                 kills writers while the others write
     python -m tests.faults.load --paused                                  a server that hangs, against a healthy one
     python -m tests.faults.load --rollbacks 10000                         rolled-back writes, and a reader meanwhile
+    python -m tests.faults.load --restore state [--writers 4]             the state is restored from a dump made
+        [--seconds 30]                                                    under load, and recovered
+    python -m tests.faults.load --restore killed                          the same; recovery is killed three times
+    python -m tests.faults.load --restore history                         the history is restored, and writers go on
     python -m tests.faults.load --overlays mysql://root@127.0.0.1:3306    writers on the same blocks, on a server given
         [--writers 8] [--writes 1000]
 
@@ -24,6 +28,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 BLOCKS = [f"block{number}" for number in range(5)]
+MANY_BLOCKS = [f"block{number}" for number in range(100)]
 OVERLAYS = {"set": 8, "pair": 4, "score": 4, "cache": 2}
 
 
@@ -35,6 +40,7 @@ def main() -> int:
     mode.add_argument("--paused", action="store_true")
     mode.add_argument("--rollbacks", type=int)
     mode.add_argument("--overlays", metavar="URL")
+    mode.add_argument("--restore", choices=["state", "killed", "history"])
     parser.add_argument("--writers", type=int)
     parser.add_argument("--writes", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=30)
@@ -57,6 +63,8 @@ def main() -> int:
         found = kills(given.writers or 4, given.kills)
     elif given.paused:
         found = paused()
+    elif given.restore:
+        found = restored(given.restore, given.writers or 4, given.seconds)
     else:
         found = rollbacks(given.rollbacks)
     print(json.dumps(found, indent=2))
@@ -105,6 +113,16 @@ def kills(writers: int, count: int) -> dict[str, Any]:
             child.kill()
         # Those that went last were killed too.
         return {"kills": count + writers} | finished(servers, [], folder, allowed={"phantom"})
+
+
+def restored(database: str, writers: int, seconds: float) -> dict[str, Any]:
+    from tests.faults.disasters import lose_the_history, lose_the_state
+
+    with stage() as (servers, learners, folder):
+        if database == "history":
+            return lose_the_history(servers, folder, learners, MANY_BLOCKS, writers=writers, seconds=seconds)
+        kills = 3 if database == "killed" else 0
+        return lose_the_state(servers, folder, learners, MANY_BLOCKS, writers=writers, seconds=seconds, kills=kills)
 
 
 def finished(servers: Any, children: list[Any], folder: Path, allowed: set[str]) -> dict[str, Any]:

@@ -127,6 +127,10 @@ class Stage:
         except ValueError:
             raise AssertionError(child.output) from None
 
+    def recover(self, *options: str) -> Child:
+        """Begin to run recover_state, as the owner of the tables."""
+        return self.manage_as_owner("recover_state", "--verbosity=0", *options)
+
     def compare(self, folder: Path) -> tuple[Journals, Comparison]:
         """Compare what the journals in a folder say with the timelines."""
         journals = Journals.read(folder)

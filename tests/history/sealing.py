@@ -9,18 +9,13 @@ from django.core.management import CommandError, call_command
 
 
 class Report(NamedTuple):
-    """What verify_history found."""
+    """The result of verify_history."""
 
     code: int
     problems: list[tuple[str, int, list[int]]]
     """kind, row id and versions of each"""
     sums: dict[str, Any]
     error: str
-
-    @property
-    def kinds(self) -> set[str]:
-        """What is wrong."""
-        return {kind for kind, _row_id, _versions in self.problems}
 
 
 def seal_into(path: Path, **options: Any) -> dict[str, Any]:
@@ -32,7 +27,7 @@ def seal_into(path: Path, **options: Any) -> dict[str, Any]:
 
 
 def verify_history(**options: Any) -> Report:
-    """Run the command, and return what it found and its exit code."""
+    """Run the command, and return its problems and its exit code."""
     output, code, error = io.StringIO(), 0, ""
     try:
         call_command("verify_history", stdout=output, json=True, **options)

@@ -1,4 +1,4 @@
-"""A seal finds what was changed or removed since it was made, and nothing that the store did meanwhile.
+"""A seal finds entries that were changed or removed since it was made. Changes by the store are no problem.
 
 TransactionTestCase, because entries are delivered and erased when their transactions commit.
 """
@@ -245,6 +245,54 @@ class Unchanged(SealTestCase):
         self.assert_unchanged(2, 2, after=self.tides.pk)
 
 
+class Meanwhile(SealTestCase):
+    """The store writes between two queries of a command: after the pending entries and before the delivered ones."""
+
+    def meanwhile(self, change):
+        """Make a change, once, before the next query for delivered entries."""
+        read = evidence._delivered_between
+
+        def read_after(*arguments):
+            patch.stop()
+            change()
+            return read(*arguments)
+
+        patch = mock.patch.object(evidence, "_delivered_between", read_after)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_a_delivery(self):
+        with history_outage():
+            self.set("tides", 6)
+        expected = self.seal()["seal"]
+        self.meanwhile(deliver)
+        self.assert_unchanged(3, 8)
+        self.assertFalse(PendingHistory.objects.exists())
+        with history_outage():
+            self.set("tides", 7)
+        self.assertNotEqual(self.seal()["seal"], expected)
+        expected = self.seal()["seal"]
+        self.meanwhile(deliver)
+        self.assertEqual(self.seal()["seal"], expected)
+
+    def test_a_write_is_sealed_next_time(self):
+        expected = self.seal()["seal"]
+        self.meanwhile(lambda: self.set("tides", 6))
+        self.assertEqual(self.seal()["seal"], expected)
+        self.assertNotEqual(self.seal()["seal"], expected)
+
+    def test_a_deletion(self):
+        self.meanwhile(lambda: self.row("tides").delete())
+        self.assertEqual(self.seal()["entries"], 8)
+        self.assert_unchanged(3, 8)
+
+    @override_settings(HISTORY_ON_DELETE="erase")
+    def test_an_erasure(self):
+        self.seal()
+        self.meanwhile(lambda: self.row("tides").delete())
+        self.assertEqual(self.assert_unchanged(3, 2).sums["erased"], 1)
+
+
 class Tampered(SealTestCase):
     def test_values_and_digests(self):
         self.seal()
@@ -304,8 +352,8 @@ class Tampered(SealTestCase):
         problem, sums, erased = output.getvalue().splitlines()
         self.assertEqual(
             problem,
-            f"sealed_removed: row {self.tides.pk}, version 3, ...: not repaired. 3 of 5 sealed entries are missing, "
-            "or cannot be verified without it",
+            f"sealed_removed: row {self.tides.pk}, version 3, ...: not repaired. the entry is missing; "
+            "2 sealed entries below cannot be verified",
         )
         self.assertEqual(sums, f"3 rows and 4 entries compared, up to row {self.lakes.pk}: 1 sealed_removed.")
         self.assertRegex(erased, "^Erased since the seal [0-9a-f]{64} of 20.*: 0 rows.$")
@@ -409,6 +457,12 @@ class Files(SimpleTestCase):
                 line = json.dumps({"format": number, "time": "2030"}) + "\n"
                 self.assert_refused("this release reads the format 1", self.with_line(0, line))
 
+    def test_a_malformed_time(self):
+        for moment in (None, 5, "", "yesterday", "\x1b[31m" + "0" * 20, "\ud800"):
+            with self.subTest(moment):
+                line = json.dumps({"format": 1, "time": moment}) + "\n"
+                self.assert_refused("line 1: .* is not a time in ISO 8601", self.with_line(0, line))
+
     def test_a_malformed_digest(self):
         for digest in ("", "01", "01" * 34, "0g" * 33, "A1" * 33, None, 5, "\x1b[31m", "\ud800"):
             with self.subTest(digest):
@@ -429,7 +483,7 @@ class Files(SimpleTestCase):
         deep = "[" * 900 + "\n"
         for line in ("{}", "[]", "7", "null", '"\x1b"', "x" * 5000, b"\xff\xfe\x00", b"\x00" * 99, deep, "\n"):
             with self.subTest(line[:20]):
-                self.assert_refused("line 1|its first line has no format and time", [line])
+                self.assert_refused("line 1|its first line has no format", [line])
                 if not str(line).startswith("{"):
                     self.assert_refused("line 2", self.with_line(1, line))
 

@@ -1,4 +1,4 @@
-"""Ten kinds of tampering by SQL, and which check finds each. The table in docs/reference/digests.md has the same.
+"""Tampering by SQL, and the checks that find it. The table in docs/reference/digests.md has the same.
 
 TransactionTestCase, because the statements go past Django and are committed.
 """
@@ -103,15 +103,14 @@ class Tampering(TransactionTestCase):
     def export(self):
         return "".join(json_lines(timeline(self.learner, BLOCK)))
 
-    def assert_found(self, kind, versions=(), sealed_versions=None, line=""):
-        """Assert that each check reports what FOUND has, and names these versions of the row and no other row."""
+    def assert_found(self, kind, versions=(), line=""):
+        """Assert that each check reports the problems in FOUND, with these versions of the row and no other row."""
         kinds, sealed, by_script = FOUND[kind]
         found = verify_history()
         self.assertEqual(found.problems, [(one, self.row_id, [*versions]) for one in kinds])
         self.assertEqual(found.code, 1 if {*kinds} - {"phantom"} else 0)
         by_seal = verify_history(sealed=str(self.seal))
-        named = versions if sealed_versions is None else sealed_versions
-        self.assertEqual(by_seal.problems, [(one, self.row_id, [*named]) for one in sealed])
+        self.assertEqual(by_seal.problems, [(one, self.row_id, [*versions]) for one in sealed])
         self.assertEqual(by_seal.code, 1 if sealed else 0)
         status, output = run_script(self.export())
         self.assertEqual(status, 1 if by_script else 0, output)

@@ -161,7 +161,7 @@ class Tampered(ScriptTestCase):
             named = f"row 7, version {5 - number} (line {number}): version {4 - number}, whose digest it names"
             self.assert_script(WRONG, named, text)
         self.assert_script(UNCHANGED, "versions before 2 are not in the file", "".join(self.lines[:3]))
-        # Only its digest, kept elsewhere, tells that there was a newer version.
+        # Only its digest, kept elsewhere, proves that there was a newer version.
         self.assert_script(UNCHANGED, "versions 1 to 3, digest of the newest", "".join(self.lines[1:]))
 
     def test_the_id_of_the_row_of_version_1(self):
@@ -196,7 +196,7 @@ class Tampered(ScriptTestCase):
 
 
 class Exported(ScriptTestCase, TestCase):
-    """What the product exports of stored entries passes; everything rolls back on both aliases."""
+    """Exports of stored entries pass; everything rolls back on both aliases."""
 
     databases = {"default", "student_module_history"}
 

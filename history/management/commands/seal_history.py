@@ -22,7 +22,7 @@ class Command(BaseCommand):
     help = (
         "Prints a seal as JSON Lines: the newest entry of every row with its digest, and in the last line one digest "
         "over all of them. Keep the file where the operators of the databases cannot change it; verify_history "
-        "--sealed FILE then tells whether sealed entries were changed or removed. Exit code 1 when an entry could not "
+        "--sealed FILE later reports sealed entries that were changed or removed. Exit code 1 when an entry could not "
         "be sealed."
     )
 

@@ -80,6 +80,10 @@ class Chain:
         Where the entry that a digest names is missing, the next one below it is taken for committed if it is the only
         one of its version and no entry of the following version contradicts it.
         """
+        if len(level) == 1 and self._led_to(level[0]) is Standing.CURRENT:
+            # So are nearly all versions, of which there may be thousands.
+            self._current, self._above = (level[0].version - 1, level[0].previous), level
+            return [Standing.CURRENT]
         found = [self._led_to(link) for link in level]
         is_below_gap = Standing.CURRENT not in found and level[0].version < self._bound
         if is_below_gap and found == [Standing.UNREACHED] and self._is_followed_by_all(level[0]):
@@ -120,7 +124,12 @@ class Chain:
 def levels(links: Iterable[LinkT]) -> Iterator[list[LinkT]]:
     """Group the entries of one row, in the order of their versions, by version; each entry once, newest first."""
     for _version, level in groupby(links, key=attrgetter("version")):
-        yield sorted({link.digest: link for link in reversed(list(level))}.values(), key=_created, reverse=True)
+        first, *others = level
+        yield _distinct([first, *others]) if others else [first]
+
+
+def _distinct(level: Sequence[LinkT]) -> list[LinkT]:
+    return sorted({link.digest: link for link in reversed(level)}.values(), key=_created, reverse=True)
 
 
 def decide(links: Iterable[LinkT], chain_of: Callable[[int, int], Chain]) -> Iterator[tuple[LinkT, Standing]]:

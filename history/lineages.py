@@ -109,7 +109,8 @@ def is_superseded(lineage: Lineage, link: Link, until: datetime) -> bool:
 def entry_of(link: Link) -> StateVersion | None:
     """Return an entry with all its values; None where it is gone."""
     place = {"student_module_id": link.student_module_id, "version": link.version, "digest": link.digest}
-    for entries in _entries():
+    # Most are delivered; a pending one may be delivered in between.
+    for entries in (delivered(), _pending(), delivered()):
         for values in entries.filter(**place).values_list(*ENTRY_COLUMNS):
             return StateVersion(*values)
     return None

@@ -142,14 +142,10 @@ def _attempted(lineage: Lineage, options: Options) -> Iterator[RecoveredRow]:
     links = lineage.links
     found = plan(lineage.present, links, options.period, only_proved=options.only_proved)
     while (target := found.target) is not None:
-        if lineage.present is None and is_superseded(lineage, target, options.period.until):
-            if found.is_proved:
-                yield _row(lineage, Result.OTHER_ROW, to_version=target.version, proved=True, written=target.created)
-            break
         entry = entry_of(target)
         fault = _fault(entry) if entry else None
         if entry and not fault:
-            yield _brought(lineage, entry, found, options)
+            yield from _brought(lineage, entry, found, options)
             break
         if fault:
             yield _row(lineage, fault, to_version=target.version, proved=found.is_proved, written=target.created)
@@ -165,8 +161,8 @@ def _fault(entry: StateVersion) -> Result | None:
     return None if digest_of(entry) == entry.digest else Result.ALTERED
 
 
-def _brought(lineage: Lineage, entry: StateVersion, found: Plan, options: Options) -> RecoveredRow:
-    """Bring a row to an entry, report that before the commit, and return the result."""
+def _brought(lineage: Lineage, entry: StateVersion, found: Plan, options: Options) -> Iterator[RecoveredRow]:
+    """Bring a row to an entry, report that before the commit, and yield the result."""
     expected = lineage.present.head if lineage.present else None
     written = _row(
         lineage,
@@ -176,6 +172,10 @@ def _brought(lineage: Lineage, entry: StateVersion, found: Plan, options: Option
         written=entry.created,
         missing=found.missing,
     )
+    if lineage.present is None and is_superseded(lineage, entry, options.period.until):
+        if found.is_proved:
+            yield replace(written, result=Result.OTHER_ROW)
+        return
     try:
         outcome = bring_to(
             entry,
@@ -186,8 +186,9 @@ def _brought(lineage: Lineage, entry: StateVersion, found: Plan, options: Option
         )
     except WriteConflict:
         # One row must not hold up the others; the report names it.
-        return replace(written, result=Result.LOCKED)
-    return replace(written, result=OUTCOMES.get(outcome, written.result))
+        yield replace(written, result=Result.LOCKED)
+    else:
+        yield replace(written, result=OUTCOMES.get(outcome, written.result))
 
 
 def _row(lineage: Lineage, result: Result, **values: Any) -> RecoveredRow:

@@ -21,6 +21,9 @@ from kvstore.keys import MAX_KEY_LENGTH, key_from_text, text_from_key
 # PostgreSQL compares text byte by byte unless told otherwise; the others have to be told.
 CASE_SENSITIVE_COLLATIONS = {"sqlite": "BINARY", "mysql": "utf8mb4_bin"}
 
+DRIVERS_READING_BYTES = {"psycopg", "sqlite3.dbapi2", "MySQLdb"}
+"""those whose value of a binary column is ``bytes``; that of psycopg2 is a memoryview"""
+
 
 # CharField is generic to the type checker alone; it takes no parameter at run time.
 class CaseSensitiveCharField(models.CharField):  # type: ignore[type-arg]
@@ -139,6 +142,12 @@ class DigestField(models.BinaryField):  # type: ignore[type-arg]
             return f"varbinary({self.max_length})"
         column: str | None = super().db_type(connection)
         return column
+
+    def get_db_converters(self, connection: BaseDatabaseWrapper) -> list[Any]:
+        # A converter costs a function call for each row, and a copy of the row.
+        driver = getattr(connection, "Database", None)
+        reads_bytes = getattr(driver, "__name__", "") in DRIVERS_READING_BYTES
+        return [] if reads_bytes else super().get_db_converters(connection)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> bytes | None:
         return None if value is None else bytes(value)

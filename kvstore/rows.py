@@ -102,7 +102,10 @@ def update(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
 
 def with_ids(made: Sequence[StateVersion], rows: Sequence[Row]) -> list[StateVersion]:
     """Return the versions that were made of these rows with the ids that the rows now have."""
-    return [version._replace(student_module_id=row.id) for version, row in zip(made, rows, strict=True)]
+    return [
+        version if version.student_module_id == row.id else version._replace(student_module_id=row.id)
+        for version, row in zip(made, rows, strict=True)
+    ]
 
 
 def apply(row: Row, instance: StudentModule) -> None:

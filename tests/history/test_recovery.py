@@ -12,7 +12,7 @@ from itertools import count
 from unittest import mock
 
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 
@@ -510,6 +510,16 @@ class Unusable(Recovering):
         self.assertEqual(self.recover(), [("restored", 1, 3, False), ("altered", 1, 4, False)])
         self.assertEqual(self.progress.left, 1)
         self.assertEqual(self.told(), [3, 2, 1])
+
+    def test_an_entry_whose_block_is_no_key(self):
+        backup = Backup()
+        self.set(1)
+        lost = StudentModuleHistory.objects.get().student_module_id
+        backup.restore()
+        with connections["student_module_history"].cursor() as cursor:
+            cursor.execute("UPDATE xblock_history_studentmodulehistory SET module_state_key = 'no key'")
+        self.assertEqual(self.recover(), [("altered", 0, 1, False)])
+        self.assertEqual((self.rows[0].row_id, self.rows[0].block), (lost, "no key"))
 
     def test_an_altered_entry_that_is_the_only_one(self):
         self.set(1)

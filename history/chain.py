@@ -40,7 +40,19 @@ class Link(Protocol):
     def digest(self) -> bytes: ...
 
 
-LINK_COLUMNS = ("student_module_id", "version", "action", "created", "transaction_id", "previous", "digest")
+class EntryLink(NamedTuple):
+    """An entry without its values."""
+
+    student_module_id: int
+    version: int
+    action: str
+    created: datetime
+    transaction_id: int
+    previous: bytes | None
+    digest: bytes
+
+
+LINK_COLUMNS = EntryLink._fields
 
 LinkT = TypeVar("LinkT", bound=Link)
 

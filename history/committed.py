@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from django.db import router
 from django.db.models import Q
 
-from history.chain import LINK_COLUMNS, Chain, Head, Standing, decide
+from history.chain import LINK_COLUMNS, Chain, EntryLink, Head, Standing, decide
 from history.models import Entry, PendingHistory, StudentModuleHistory
 from history.reading import in_time
 from history.timeline import Span, all_entries
@@ -40,18 +39,6 @@ class RowKey(NamedTuple):
     student_id: int
     course_id: str
     module_state_key: str
-
-
-class Stored(NamedTuple):
-    """What the chain needs of an entry of the same row."""
-
-    student_module_id: int
-    version: int
-    action: str
-    created: datetime
-    transaction_id: int
-    previous: bytes | None
-    digest: bytes
 
 
 def committed(entries: Sequence[EntryT]) -> list[EntryT]:
@@ -102,7 +89,7 @@ def _decided(entries: Sequence[EntryT], heads: Mapping[RowKey, Head]) -> set[Pla
     return found | _reached(forked, heads) if forked else found
 
 
-def _is_committed(entry: Entry, neighbours: Collection[Stored], head: Head | None) -> bool | None:
+def _is_committed(entry: Entry, neighbours: Collection[EntryLink], head: Head | None) -> bool | None:
     """Return whether its neighbours show an entry, to which no head leads directly, to be committed; None: unknown."""
     ends = [link.version for link in neighbours if link.action == DELETED]
     bound = head.version if head else max(ends, default=0)
@@ -113,7 +100,7 @@ def _is_committed(entry: Entry, neighbours: Collection[Stored], head: Head | Non
     return None if entry.version < bound or ends else False
 
 
-def _neighbours(entries: Iterable[Entry], heads: Mapping[RowKey, Head]) -> Mapping[RowKey, Collection[Stored]]:
+def _neighbours(entries: Iterable[Entry], heads: Mapping[RowKey, Head]) -> Mapping[RowKey, Collection[EntryLink]]:
     """Return the entries of the same and the following versions, and the deletions that may lead to an entry."""
     versions: dict[int, set[int]] = defaultdict(set)
     without_head = set()
@@ -143,7 +130,7 @@ def _reached(entries: Collection[EntryT], heads: Mapping[RowKey, Head]) -> set[P
     return {place for key in set(map(_key, entries)) for place in _led_from(heads.get(key), links[key])}
 
 
-def _led_from(head: Head | None, links: Iterable[Stored]) -> Iterator[Place]:
+def _led_from(head: Head | None, links: Iterable[EntryLink]) -> Iterator[Place]:
     """Yield those of a row's entries that its head or a deletion leads to, of all entries from some version on."""
     falling = sorted(links, key=attrgetter("version"), reverse=True)
     for link, standing in decide(falling, lambda _row_id, _version: Chain(head)):
@@ -159,16 +146,16 @@ def _rows_by(values: Mapping[int, Any], key: Callable[[Any], KeyT]) -> Mapping[K
     return rows
 
 
-def _links(ids: Collection[int], wanted: Q, at_most: int | None = None) -> Mapping[RowKey, set[Stored]]:
+def _links(ids: Collection[int], wanted: Q, at_most: int | None = None) -> Mapping[RowKey, set[EntryLink]]:
     """Return the pending entries of these rows and the delivered ones that are wanted, by row."""
     columns = (*IDENTITY, *LINK_COLUMNS)
     # What is pending first: it may be delivered in between.
     found = list(_stored(PendingHistory).filter(student_module_id__in=ids).values_list(*columns))
     delivered = _stored(StudentModuleHistory).filter(wanted).values_list(*columns)
     found += in_time(lambda: list(delivered[:at_most]))
-    links: dict[RowKey, set[Stored]] = defaultdict(set)
+    links: dict[RowKey, set[EntryLink]] = defaultdict(set)
     for student_id, course_id, module_state_key, *values in found:
-        link = Stored(*values)
+        link = EntryLink(*values)
         links[RowKey(link.student_module_id, student_id, course_id, module_state_key)].add(link)
     return links
 

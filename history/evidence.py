@@ -256,5 +256,5 @@ def _newest_first(entry: Entry | StateVersion) -> tuple[int, int]:
 
 
 def is_deletion(entry: StateVersion | None) -> bool:
-    """Return whether an entry tells of the deletion of its row."""
+    """Return whether an entry records the deletion of its row."""
     return entry is not None and entry.action == DELETED

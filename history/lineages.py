@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import models, router
 from django.db.models import Count, Max
 
-from history.chain import LINK_COLUMNS, Link
+from history.chain import LINK_COLUMNS, EntryLink, Link
 from history.entries import COLUMNS
 from history.evidence import KEYS, Identity, delivered
 from history.models import Erasure, PendingHistory
@@ -21,18 +21,6 @@ from kvstore.signals import StateVersion
 
 IDENTITY: tuple[Any, ...] = ("student_id", *map(stored_text, KEYS))
 ENTRY_COLUMNS = [stored_text(name) if name in KEYS else name for name in COLUMNS]
-
-
-class EntryLink(NamedTuple):
-    """An entry without its values."""
-
-    student_module_id: int
-    version: int
-    action: str
-    created: datetime
-    transaction_id: int
-    previous: bytes | None
-    digest: bytes
 
 
 @dataclass(frozen=True)

@@ -262,6 +262,16 @@ class Store(RuleBasedStateMachine):
         self.set_sequence_back()
         self.places = dict(self.backup.places)
 
+    @rule(writes=st.lists(WRITES, min_size=1, max_size=3))
+    def lose_writes_and_a_deletion(self, writes: list[Any]) -> None:
+        """Orders made up at random hardly ever have these steps one after the other."""
+        self.make(writes[0])
+        self.back_up()
+        for write in writes:
+            self.make(write)
+        self.make((*writes[0][:2], ("remove", None)))
+        self.restore_the_backup()
+
     @staticmethod
     def tables() -> tuple[Any, Any]:
         return plain_rows(StudentModule, "default"), plain_rows(PendingHistory, "default")
@@ -283,6 +293,14 @@ class Store(RuleBasedStateMachine):
         row = self.row(self.users[place[0]], place[1])
         if row is not None:
             self.fixtures[place] = serializers.serialize("json", [row]), self.places[place]
+
+    @rule(write=WRITES)
+    def delete_a_row_and_load_it_again(self, write: Any) -> None:
+        place = write[:2]
+        self.dump_a_row(place)
+        self.make(write)
+        self.make((*place, ("remove", None)))
+        self.load_a_row_that_is_gone(place)
 
     @rule(place=st.tuples(st.integers(0, LEARNERS - 1), st.sampled_from(BLOCKS)))
     def load_a_row_that_is_gone(self, place: Any) -> None:

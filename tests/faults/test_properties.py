@@ -86,6 +86,7 @@ class Store(RuleBasedStateMachine):
         """every entry that was ever seen in the history database"""
         self.backup = self.take_backup()
         self.fixtures: dict[Any, tuple[str, Place]] = {}
+        self.loaded: set[Any] = set()
         self.outage = ""
         self.late: list[list[StateVersion]] = []
         self.count = 0
@@ -310,6 +311,7 @@ class Store(RuleBasedStateMachine):
         (loaded,) = serializers.deserialize("json", text)
         if not StudentModule.objects.filter(pk=loaded.object.pk).exists():
             loaded.save()
+            self.loaded.add(place)
             self.places[place] = dumped
 
     # What must be true at any moment
@@ -339,7 +341,8 @@ class Store(RuleBasedStateMachine):
             of_row = [entry for entry in entries if row and entry.student_module_id == row.pk and not entry.is_branch]
             self.assert_same([said(entry) for entry in of_row], [plain(entry) for entry in place.life[::-1]])
             times = [entry.created for entry in of_row]
-            assert times == sorted(set(times), reverse=True), times
+            # A JSON fixture cuts the time of the row to milliseconds.
+            assert (number, key) in self.loaded or times == sorted(set(times), reverse=True), times
 
     @invariant()
     def a_page_in_the_middle_shows_what_the_whole_timeline_shows(self) -> None:

@@ -18,6 +18,9 @@ from django.db.models.constants import OnConflict
 
 Rows = Sequence[tuple[Any, ...]]
 
+MOST_BOUND = 50
+"""parameters of an INSERT that binds all its values; psycopg keeps how it parsed a statement of no more"""
+
 ER_DUP_ENTRY = 1062
 """MySQL's code for a duplicate value of a unique key"""
 
@@ -48,9 +51,9 @@ def insert(model: type[Model], columns: tuple[str, ...], rows: Rows, using: str,
     """Insert rows and return their ids, in order; none where they are given or the database does not tell them."""
     connection = connections[using]
     told = connection.features.can_return_rows_from_bulk_insert and "id" not in columns
-    statement = _insertion(using, model, columns, rows) + conflict + (" RETURNING id" if told else "")
+    insertion, parameters = _insertion(using, model, columns, rows)
     with connection.cursor() as cursor:
-        cursor.execute(statement, _parameters(connection, rows))
+        cursor.execute(insertion + conflict + (" RETURNING id" if told else ""), parameters)
         return [row_id for (row_id,) in cursor.fetchall()] if told else []
 
 
@@ -76,11 +79,9 @@ def insert_missing(
     """
     connection = connections[using]
     if connection.vendor != "mysql":
-        statement = (
-            f"{_insertion(using, model, columns, rows)} ON CONFLICT ({_names(using, unique_columns)}) DO NOTHING"
-        )
+        insertion, parameters = _insertion(using, model, columns, rows)
         with connection.cursor() as cursor:
-            cursor.execute(statement, _parameters(connection, rows))
+            cursor.execute(f"{insertion} ON CONFLICT ({_names(using, unique_columns)}) DO NOTHING", parameters)
         return
     # INSERT IGNORE would hide other errors, and ON DUPLICATE KEY UPDATE needs the privilege to UPDATE.
     while rows:
@@ -145,10 +146,37 @@ def _table(using: str, model: type[Model]) -> str:
     return _names(using, (model._meta.db_table,))
 
 
-def _insertion(using: str, model: type[Model], columns: tuple[str, ...], rows: Rows) -> str:
-    return _insert_into(using, model, columns) + ", ".join(
-        [f"({', '.join(_marks(using, model, columns))})"] * len(rows)
-    )
+def _insertion(using: str, model: type[Model], columns: tuple[str, ...], rows: Rows) -> tuple[str, list[Any]]:
+    """Return an INSERT of these rows, and its parameters."""
+    marks = _marks(using, model, columns)
+    # SQLite keeps compiled statements by their text, which is then the same for the same number of rows.
+    if len(rows) * len(columns) <= MOST_BOUND or connections[using].vendor == "sqlite":
+        places, bound = [", ".join(marks)] * len(rows), rows
+    else:
+        places, bound = _written_out(marks, rows)
+    values = ", ".join([f"({place})" for place in places])
+    return _insert_into(using, model, columns) + values, _parameters(connections[using], bound)
+
+
+def _written_out(marks: tuple[str, ...], rows: Rows) -> tuple[list[str], Rows]:
+    """Return what stands for the values of each row, NULL and integers as SQL, and the values that are left to bind.
+
+    The time that a driver takes for a large statement goes by the number of its parameters.
+    """
+    places, bound = [], []
+    for row in rows:
+        written = []
+        for value, mark in zip(row, marks, strict=True):
+            if value is None:
+                written.append("NULL")
+            # No subclass, which decides itself how it is written.
+            elif type(value) is int:
+                written.append(str(value))
+            else:
+                written.append(mark)
+                bound.append(value)
+        places.append(", ".join(written))
+    return places, [tuple(bound)]
 
 
 @cache

@@ -17,7 +17,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -409,6 +409,5 @@ class Properties(TransactionTestCase):
                 print_blob=True,
                 report_multiple_bugs=False,
                 suppress_health_check=list(HealthCheck),
-                phases=[Phase.generate],
             ),
         )

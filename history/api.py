@@ -1,16 +1,16 @@
 """The public surface of history. What is not here may move."""
 
-from history.delivery import Delivery, deliver
-from history.diff import Difference, FieldChange, diff
+from history.comparison.diff import Difference, FieldChange, diff
 from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, RestoreRefused
-from history.health import Health, health
-from history.recovered import RecoveredRow, Recovery
-from history.recovery import recover
-from history.restoring import restore
-from history.timeline import as_of, timeline
-from history.verification import Verification, verify
-from kvstore.context import Change, change_context, current_change
+from history.reading.timeline import as_of, timeline
+from history.recording.delivery import Delivery, deliver
+from history.recording.health import Health, health
+from history.recovery.recover import recover
+from history.recovery.results import RecoveredRow, Recovery
+from history.restore import restore
+from history.verification.verify import Verification, verify
 from kvstore.exceptions import UnusableContext
+from kvstore.versioning.context import Change, change_context, current_change
 
 __all__ = [
     "AppendOnly",

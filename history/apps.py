@@ -17,10 +17,11 @@ class HistoryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from history import checks, recording
+        from history import checks
+        from history.recording import receivers
 
         checks.register()
-        recording.connect()
+        receivers.connect()
 
     def parsed_versions(
         self, learner: Mapping[str, Any], address: BlockAddress
@@ -29,6 +30,6 @@ class HistoryConfig(AppConfig):
 
         kvstore's client finds this method by the app's label, so that kvstore need not know history.
         """
-        from history.timeline import parsed_versions
+        from history.reading.timeline import parsed_versions
 
         return parsed_versions(learner, address)

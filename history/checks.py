@@ -14,10 +14,10 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
 
 from history.conf import APP_LABEL, conf
-from history.erasure import ERASE
-from history.health import backlog
+from history.database.privileges import privileges
 from history.models import PendingHistory, StudentModuleHistory
-from history.privileges import privileges
+from history.recording.erasure import ERASE
+from history.recording.health import backlog
 from kvstore.models import StudentModule
 
 DOCS = "See docs/reference/checks.md#"

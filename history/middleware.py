@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from history.conf import conf
-from kvstore.context import MAX_REQUEST_ID_LENGTH, change_context
+from kvstore.versioning.context import MAX_REQUEST_ID_LENGTH, change_context
 
 # What comes from outside is kept only where it is a plain token.
 REQUEST_ID = re.compile(rf"[\w.:-]{{1,{MAX_REQUEST_ID_LENGTH}}}", re.ASCII)

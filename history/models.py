@@ -8,9 +8,9 @@ from django.db import models
 
 from history.querysets import AppendOnlyQuerySet, refusal
 from kvstore import signals
-from kvstore.context import MAX_REASON_LENGTH, MAX_REQUEST_ID_LENGTH
 from kvstore.fields import CaseSensitiveCharField, DigestField, LearningContextKeyField, UsageKeyField
 from kvstore.keys import MAX_TYPE_LENGTH
+from kvstore.versioning.context import MAX_REASON_LENGTH, MAX_REQUEST_ID_LENGTH
 
 IDENTIFYING_COLUMNS = ("student_module_id", "version", "digest")
 """the columns that tell an entry from every other"""
@@ -69,7 +69,7 @@ class StudentModuleHistory(Entry):
     """An entry in the history database.
 
     An entry is written before its version commits. If the version is rolled back, the entry remains, but no chain of
-    digests leads to it from a row. :mod:`history.timeline` leaves such entries out; read entries through it.
+    digests leads to it from a row. :mod:`history.reading.timeline` leaves such entries out; read entries through it.
 
     The table can be split by ``student_module_id``: no statement relies on ``id`` being unique or in order, no
     unique constraint is without ``student_module_id``, and nothing refers to another database.

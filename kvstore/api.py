@@ -1,5 +1,6 @@
 """The public surface of kvstore. What is not here may move."""
 
+from kvstore.cache.field_data_cache import FieldDataCache
 from kvstore.client import DjangoXBlockUserStateClient, XBlockUserState
 from kvstore.exceptions import (
     AnotherLearner,
@@ -18,7 +19,6 @@ from kvstore.exceptions import (
     UnusableKey,
     WriteConflict,
 )
-from kvstore.prefetch import FieldDataCache
 from kvstore.scores import Score, ScoresClient, get_score, set_score
 from kvstore.store import DjangoKeyValueStore
 

@@ -9,7 +9,8 @@ class KVStoreConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from kvstore import checks, deletion
+        from kvstore import checks
+        from kvstore.storage import receivers
 
         checks.register()
-        deletion.connect()
+        receivers.connect()

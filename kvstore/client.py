@@ -12,7 +12,6 @@ from django.db import router
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 from xblock.fields import Scope
 
-from kvstore import codec
 from kvstore.exceptions import HistoryNotInstalled, UnknownLearner, UnsupportedScope
 from kvstore.keys import (
     BlockAddress,
@@ -22,10 +21,11 @@ from kvstore.keys import (
     text_from_key,
     usage_key_in_course,
 )
-from kvstore.reading import CorruptRows, stored_states, walk
-from kvstore.rows import Row
-from kvstore.scopes import USER_STATE, place
-from kvstore.writing import overlay, removal, write_states
+from kvstore.storage.reading import CorruptRows, stored_states, walk
+from kvstore.storage.scopes import USER_STATE, place
+from kvstore.storage.writing import overlay, removal, write_states
+from kvstore.versioning import codec
+from kvstore.versioning.rows import Row
 
 HISTORY_LABEL = "xblock_history"
 

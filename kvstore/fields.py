@@ -14,9 +14,9 @@ from django.db.models.query_utils import DeferredAttribute
 from opaque_keys import OpaqueKey
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
-from kvstore.digests import DIGEST_LENGTH
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import MAX_KEY_LENGTH, key_from_text, text_from_key
+from kvstore.versioning.digests import DIGEST_LENGTH
 
 # PostgreSQL compares text byte by byte unless told otherwise; the others have to be told.
 CASE_SENSITIVE_COLLATIONS = {"sqlite": "BINARY", "mysql": "utf8mb4_bin"}

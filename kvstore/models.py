@@ -13,14 +13,14 @@ from django.conf import settings
 from django.db import models
 from opaque_keys.edx.keys import UsageKey
 
-from kvstore import saving
 from kvstore.fields import CaseSensitiveCharField, DigestField, LearningContextKeyField, UsageKeyField
 from kvstore.keys import BLOCK_FAMILY, MAX_FAMILY_LENGTH, MAX_TYPE_LENGTH, usage_key_in_course
 from kvstore.querysets import StudentModuleQuerySet
-from kvstore.versions import Values
+from kvstore.versioning import instances
+from kvstore.versioning.versions import Values
 
 if TYPE_CHECKING:
-    from kvstore.rows import Row
+    from kvstore.versioning.rows import Row
 
 
 class StudentModule(models.Model):
@@ -106,7 +106,7 @@ class StudentModule(models.Model):
         Raises UnstorableValue, UnstorableScore, CorruptState or UnrecordedWrite before anything is written, and
         DatabaseError where the row was deleted meanwhile.
         """
-        saving.save(
+        instances.save(
             self,
             force_insert=force_insert,
             force_update=force_update,
@@ -117,7 +117,7 @@ class StudentModule(models.Model):
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
         row = super().from_db(db, field_names, values, **kwargs)
-        saving.remember(row)
+        instances.remember(row)
         return row
 
     def refresh_from_db(
@@ -125,10 +125,10 @@ class StudentModule(models.Model):
     ) -> None:
         names = None if fields is None else list(fields)
         super().refresh_from_db(using=using, fields=names, from_queryset=from_queryset)
-        saving.remember(self, names)
+        instances.remember(self, names)
 
     def write(self, **kwargs: Any) -> None:
-        """Send the row to the database as Django does. Only :mod:`kvstore.saving` calls this."""
+        """Send the row to the database as Django does. Only :mod:`kvstore.versioning.instances` calls this."""
         super().save(**kwargs)
 
     @property

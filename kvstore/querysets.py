@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 
-from kvstore import rows, versions
-from kvstore.chunks import chunked
 from kvstore.conf import conf
-from kvstore.context import Origin, current_origin
 from kvstore.exceptions import UnrecordedWrite
+from kvstore.versioning import rows, versions
+from kvstore.versioning.chunks import chunked
+from kvstore.versioning.context import Origin, current_origin
 
 if TYPE_CHECKING:
     from kvstore.models import StudentModule

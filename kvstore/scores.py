@@ -7,13 +7,13 @@ from typing import NamedTuple
 from django.db import router
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
-from kvstore.chunks import chunked
 from kvstore.conf import conf
 from kvstore.keys import block_address
 from kvstore.models import StudentModule
-from kvstore.reading import stored_text
-from kvstore.versions import checked_score
-from kvstore.writing import scoring, write_states
+from kvstore.storage.reading import stored_text
+from kvstore.storage.writing import scoring, write_states
+from kvstore.versioning.chunks import chunked
+from kvstore.versioning.versions import checked_score
 
 
 class Score(NamedTuple):

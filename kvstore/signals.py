@@ -18,7 +18,7 @@ RESTORED = "restored"
 class StateVersion(NamedTuple):
     """One version of one learner's state of one block, complete: an entry of the history has the same columns.
 
-    ``digest`` covers all other values; see :mod:`kvstore.digests`.
+    ``digest`` covers all other values; see :mod:`kvstore.versioning.digests`.
     """
 
     student_module_id: int

@@ -5,7 +5,7 @@ from typing import Any
 
 from xblock.runtime import KeyValueStore
 
-from kvstore.prefetch import FieldDataCache
+from kvstore.cache.field_data_cache import FieldDataCache
 
 
 class DjangoKeyValueStore(KeyValueStore):

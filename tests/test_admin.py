@@ -13,7 +13,7 @@ from history.models import StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, UserFactory
-from tests.kvstore.blocks import COURSE, usage
+from tests.kvstore.cache.blocks import COURSE, usage
 
 HOSTILE = {"answer": "<script>alert(1)</script>", "nul": "\0", "surrogate": "\ud800"}
 STATE_LIST = reverse("admin:xblock_kvstore_studentmodule_changelist")
@@ -109,7 +109,7 @@ class AdminPages(TestCase):
                 self.assertLess(len(response.content), 150_000)
 
     def overwrite(self, text):
-        from kvstore.versions import plain_rows
+        from kvstore.versioning.versions import plain_rows
 
         plain_rows(StudentModule, "default").filter(pk=self.row.pk).update(state=text)
 

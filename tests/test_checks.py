@@ -20,8 +20,8 @@ import history.checks
 import kvstore.checks
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.testing import assert_queries
+from tests.history.database.roles import ENTRIES, MIGRATIONS, WEB, Role, connected_as, created, grant, run, web_role
 from tests.history.outages import history_outage, reconnected, table_away
-from tests.history.roles import ENTRIES, MIGRATIONS, WEB, Role, connected_as, created, grant, run, web_role
 from tests.projects import Project
 
 CHECKOUT = Path(__file__).resolve().parent.parent

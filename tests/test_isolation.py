@@ -10,7 +10,7 @@ from history.models import StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 BLOCK = usage("block")
 ALIASES = {"default", "student_module_history"}

@@ -9,7 +9,7 @@ from django.test import TestCase, TransactionTestCase, override_settings
 
 from history.api import timeline
 from kvstore.testing import UserFactory
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 from tests.test_isolation import write
 
 HISTORY = "student_module_history"

@@ -16,7 +16,7 @@ from history.models import StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import PreferencesField, StudentModule, UserInfoField, UserStateSummaryField
 from kvstore.testing import UserFactory, assert_queries
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 from tests.later.notes import RAN
 from tests.test_isolation import write
 

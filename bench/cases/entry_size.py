@@ -13,7 +13,7 @@ from bench.databases import clear
 from bench.models import PerBlockHistory, SimpleHistoryModule
 from bench.settings import HISTORY
 from history.models import StudentModuleHistory
-from kvstore.digests import FORMAT
+from kvstore.versioning.digests import FORMAT
 
 MODULES = 200
 LEARNERS = 40

@@ -9,11 +9,11 @@ from opaque_keys.edx.keys import UsageKey
 from bench import course
 from bench.case import STORE
 from bench.contenders.writer import Operation, Writer
-from history.entries import values_of
 from history.models import StudentModuleHistory
+from history.recording.entries import values_of
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache
-from kvstore.digests import digest_of
 from kvstore.models import StudentModule
+from kvstore.versioning.digests import digest_of
 
 
 class StoreTables(Writer):

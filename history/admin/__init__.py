@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from history.admin.entries import PendingHistoryAdmin, StudentModuleHistoryAdmin
-from history.admin.row import RecordedStudentModuleAdmin
+from history.admin.state import RecordedStudentModuleAdmin
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.admin import StudentModuleAdmin
 from kvstore.models import StudentModule

@@ -7,13 +7,13 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from history.admin.downloads import FORMATS
-from history.admin.links import version_url
-from history.committed import committed
-from history.reading import in_time
-from kvstore.admin.keyset import Page
-from kvstore.admin.read_only import NamedChangeList
-from kvstore.admin.walks import Place
+from history.admin.exports import FORMATS
+from history.admin.urls import version_url
+from history.database.connection import in_time
+from history.reading.committed import committed
+from kvstore.admin.base import NamedChangeList
+from kvstore.admin.changelist import Page
+from kvstore.admin.ordering import Place
 
 EXPORT_URL = "xblock_history_studentmodulehistory_export"
 FORMAT = "format"

@@ -14,18 +14,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from history.admin.block_admin import BlockPages
+from history.admin.block.urls import BlockPages
 from history.admin.changelists import EXPORT_URL, CommittedChangeList, EntryChangeList
 from history.admin.filters import ActionFilter, CreatedFilter, RecordedTypeFilter
-from history.admin.links import timeline_url
 from history.admin.list_export import ExportedChangeList, export_list, is_export
-from history.admin.outage import or_unavailable
-from history.committed import committed
-from history.reading import in_time
+from history.admin.unavailable import or_unavailable
+from history.admin.urls import timeline_url
+from history.database.connection import in_time
+from history.reading.committed import committed
+from kvstore.admin.base import ReadOnlyAdmin
 from kvstore.admin.filters import CourseFilter, GradeFilter
-from kvstore.admin.names import name_of, usernames
-from kvstore.admin.read_only import ReadOnlyAdmin
-from kvstore.admin.walks import Walk
+from kvstore.admin.ordering import Walk
+from kvstore.staff.users import name_of, usernames
 
 # One learner's versions of a block share their place in the index, and are told apart by id. That is theirs alone in
 # the part of the table that the row's entries are in; a learner who has two rows of a block has them in turn.

@@ -14,13 +14,13 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from history.admin.audit_log import note_about
 from history.admin.changelists import EXPORT_URL, FORMAT, CommittedChangeList
-from history.admin.downloads import FORMATS, download, suffix_asked_for
-from history.admin.links import list_url
-from history.admin.log import note_about
-from history.committed import committed
+from history.admin.exports import FORMATS, download, suffix_asked_for
+from history.admin.urls import list_url
 from history.models import StudentModuleHistory
-from kvstore.admin.walks import Place
+from history.reading.committed import committed
+from kvstore.admin.ordering import Place
 
 PAGE_SIZE = 100
 """entries in one query: with their states, which may be large"""

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from kvstore.admin.read_only import ReadOnlyAdmin
-from kvstore.admin.rows import StudentModuleAdmin
+from kvstore.admin.base import ReadOnlyAdmin
+from kvstore.admin.student_module import StudentModuleAdmin
 from kvstore.models import StudentModule
 
 __all__ = ["ReadOnlyAdmin", "StudentModuleAdmin"]

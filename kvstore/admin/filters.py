@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from opaque_keys.edx.keys import LearningContextKey
 
-from kvstore.admin.moments import NotUnderstood, earliest, latest, shown_in_form
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import MAX_TYPE_LENGTH, checked_name, key_from_text
+from kvstore.staff.dates import NotUnderstood, earliest, latest, shown_in_form
 
 Choice = dict[str, Any]
 

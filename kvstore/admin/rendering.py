@@ -7,8 +7,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from kvstore import codec
-from kvstore.visible import visible
+from kvstore.staff.text import visible
+from kvstore.versioning import codec
 
 SHOWN_CHARACTERS = 64_000
 

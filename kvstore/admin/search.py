@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
-from kvstore import addresses
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import key_from_text
+from kvstore.staff import page_urls
 
 KIND = re.compile(r"(learner|course|block|id):\s*(.+)", re.IGNORECASE | re.DOTALL)
 TERM = re.compile(r"""((?:(?:learner|course|block|id):\s*)?(?:"[^"]*"|'[^']*'|\S+))""", re.IGNORECASE)
@@ -79,7 +79,7 @@ def _unquoted(text: str) -> str:
 
 
 def _of_any_kind(text: str, id_column: str) -> Lookups:
-    if addresses.ADDRESS.match(text):
+    if page_urls.ADDRESS.match(text):
         return _address(text)
     for key_class, column in ((UsageKey, "module_state_key"), (LearningContextKey, "course_id")):
         try:
@@ -95,7 +95,7 @@ def _of_any_kind(text: str, id_column: str) -> Lookups:
 
 
 def _address(text: str) -> Lookups:
-    block, course = addresses.keys_in(text)
+    block, course = page_urls.keys_in(text)
     if block is not None:
         return {"module_state_key": block}
     if course is not None:
@@ -138,8 +138,8 @@ def _block(text: str) -> Lookups:
 
 
 def _key(text: str, key_class: Any, otherwise: str) -> Any:
-    if addresses.ADDRESS.match(text):
-        text = str(addresses.keys_in(text)[0 if key_class is UsageKey else 1] or text)
+    if page_urls.ADDRESS.match(text):
+        text = str(page_urls.keys_in(text)[0 if key_class is UsageKey else 1] or text)
     try:
         return key_from_text(text, key_class)
     except UnusableKey as error:

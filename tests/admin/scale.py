@@ -168,7 +168,7 @@ def shown(context: Any) -> int:
 
 def pages() -> list[tuple[str, str]]:
     """Return what is measured: a name for each page, and its address."""
-    from tests.admin.lists import HISTORY_LIST, STATE_LIST
+    from tests.admin.lists.lists import HISTORY_LIST, STATE_LIST
 
     course, old_course = "course-v1:Org+Course+Run29", "course-v1:Org+Course+Run0"
     block = "block-v1:Org+Course+Run29+type@problem+block@b7"
@@ -238,7 +238,7 @@ def deep(url: str, depth: int, **lookups: Any) -> str:
     """Return what leads to the page that begins ``depth`` rows down a list, as pages before it would."""
     from history.models import StudentModuleHistory
     from kvstore.models import StudentModule
-    from tests.admin.lists import HISTORY_LIST
+    from tests.admin.lists.lists import HISTORY_LIST
 
     query = {"course": lookups["course_id"]} if lookups else {}
     if url == HISTORY_LIST:

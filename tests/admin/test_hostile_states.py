@@ -14,7 +14,7 @@ from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
 from tests.history.hostile import BIDI, SCRIPT, STATES
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 BLOCK = usage("block")
 HISTORY = "student_module_history"

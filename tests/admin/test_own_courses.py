@@ -16,8 +16,8 @@ from history.admin import PendingHistoryAdmin, RecordedStudentModuleAdmin, Stude
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
-from tests.admin.lists import Lists
-from tests.kvstore.blocks import COURSE, usage
+from tests.admin.lists.lists import Lists
+from tests.kvstore.cache.blocks import COURSE, usage
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "investigate.md"
 OTHER = COURSE.from_string("course-v1:Org+Other+Run")

@@ -14,7 +14,7 @@ from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, UserFactory
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 BLOCK = usage("block")
 LOGIN, DENIED, NOT_ALLOWED, SHOWN, LED_ON = 302, 403, 405, 200, 302
@@ -59,7 +59,7 @@ class Matrix(TestCase):
         client.set("amara", BLOCK, {"answer": "a"})
         client.set("amara", BLOCK, {"answer": "b"})
         cls.row = StudentModule.objects.get(student=learner)
-        with mock.patch("history.recording.try_entries", return_value=False):
+        with mock.patch("history.recording.receivers.try_entries", return_value=False):
             StudentModuleFactory(module_state_key=usage("waits"))
         cls.waiting = PendingHistory.objects.get()
         cls.entry = StudentModuleHistory.objects.get(version=1)

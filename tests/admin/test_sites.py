@@ -11,9 +11,9 @@ from django.urls import reverse
 
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, UserFactory
-from tests.admin.lists import Lists
+from tests.admin.lists.lists import Lists
 from tests.history.outages import alias_missing
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 LISTS = ("xblock_kvstore_studentmodule", "xblock_history_studentmodulehistory", "xblock_history_pendinghistory")
 

@@ -20,7 +20,7 @@ from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
 from tests.browser import chromium
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 BLOCK = usage("spring-tides")
 PROBLEM = chromium.missing()

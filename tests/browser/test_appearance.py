@@ -12,12 +12,12 @@ from history.api import change_context
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
-from tests.admin.lists import HISTORY_LIST, STATE_LIST
+from tests.admin.lists.lists import HISTORY_LIST, STATE_LIST
 from tests.browser.axe import OF_DJANGO, all_faults, faults
 from tests.browser.case import BrowserTestCase, page
 from tests.browser.chromium import prefer, resize
 from tests.history.outages import history_outage
-from tests.kvstore.blocks import COURSE, usage
+from tests.kvstore.cache.blocks import COURSE, usage
 
 # What does not fit the page, other than what scrolls by itself or is scrolled by those who look at it.
 TOO_WIDE = """

@@ -6,9 +6,9 @@ from history.api import change_context, restore, timeline
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
-from tests.admin.lists import HISTORY_LIST, STATE_LIST
+from tests.admin.lists.lists import HISTORY_LIST, STATE_LIST
 from tests.browser.case import BLOCK, BrowserTestCase, page
-from tests.kvstore.blocks import COURSE, usage
+from tests.kvstore.cache.blocks import COURSE, usage
 
 OTHER_COURSE = "course-v1:Org+Elsewhere+Run"
 ROWS = "#result_list tbody tr"

@@ -16,8 +16,8 @@ from history.api import timeline
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, SaveFailed, WriteConflict
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
-from kvstore.versions import plain_rows
-from tests.kvstore.blocks import COURSE, block, key_for, usage
+from kvstore.versioning.versions import plain_rows
+from tests.kvstore.cache.blocks import COURSE, block, key_for, usage
 
 
 @skipUnless(connection.vendor in ("postgresql", "mysql"), "SQLite locks the whole database, so nothing can cross")
@@ -60,7 +60,7 @@ class Deadlocks(TransactionTestCase):
 
     def test_a_write_of_its_own_is_tried_again(self):
         self.crossing()
-        with self.assertLogs("kvstore.transactions", "INFO") as logs:
+        with self.assertLogs("kvstore.versioning.transactions", "INFO") as logs:
             self.client.set_many(self.user.username, {self.first: {"a": 1}, self.second: {"a": 1}})
         self.assertIn("tried again", logs.output[0])
         self.assertEqual(self.values(), [1, 1])

@@ -12,15 +12,15 @@ from unittest import mock, skipIf
 from django.db import connection, connections
 from django.test import TransactionTestCase, override_settings
 
-from history import delivery
 from history.api import timeline
 from history.models import PendingHistory, StudentModuleHistory
+from history.recording import delivery
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
 from tests.concurrency.writers import run_writers
 from tests.history.outages import history_outage
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 DELIVERIES = 4
 ENTRIES = 400
@@ -39,7 +39,7 @@ WAITS_FOR_LOCK = {
 
 def deliver_all(number: int, folder: str) -> None:
     """Deliver in small batches, and write down how many entries were taken over."""
-    from history.delivery import deliver
+    from history.recording.delivery import deliver
 
     result = deliver(batch_size=BATCH_SIZE)
     if result.error or result.refused:

@@ -11,10 +11,10 @@ from django.test import override_settings
 from demo.lost_answer import BLOCK, JOB, REASON
 from demo.people import people
 from history.api import restore, timeline
-from history.marks import Mark, marks
+from history.comparison.flags import Mark, marks
 from history.models import StudentModuleHistory
-from kvstore import codec
 from kvstore.models import PreferencesField, StudentModule, UserInfoField, UserStateSummaryField
+from kvstore.versioning import codec
 from tests.demo.visits import DemoTestCase
 
 TABLES = (User, StudentModule, UserStateSummaryField, PreferencesField, UserInfoField, StudentModuleHistory)

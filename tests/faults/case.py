@@ -16,9 +16,9 @@ from django.db import connection
 from django.db.models import Max
 from django.test import override_settings
 
-from history import direct
-from history.breaker import breaker
+from history.database.circuit_breaker import breaker
 from history.models import PendingHistory, StudentModuleHistory
+from history.recording import write_ahead
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
@@ -81,7 +81,7 @@ class FaultCase(unittest.TestCase):
     @contextmanager
     def between_state_and_entry(self, happens: Callable[[], object]) -> Iterator[None]:
         """Let something happen when the state is written and locked, just before its entry is first sent."""
-        write_entries, done = direct.write_entries, []
+        write_entries, done = write_ahead.write_entries, []
 
         def write(entries, **arguments):
             if not done:
@@ -89,7 +89,7 @@ class FaultCase(unittest.TestCase):
                 happens()
             return write_entries(entries, **arguments)
 
-        with mock.patch.object(direct, "write_entries", write):
+        with mock.patch.object(write_ahead, "write_entries", write):
             yield
         self.assertTrue(done, "no entry was sent")
 

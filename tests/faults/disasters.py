@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from history.outline import completeness, outline
-from history.owners import Owner
+from history.reading.outline import completeness, outline
+from history.reading.ownership import Owner
 from kvstore.keys import BlockAddress
 from kvstore.models import StudentModule
 from tests.faults.clusters import Cluster

@@ -10,8 +10,8 @@ from typing import Any
 from opaque_keys.edx.keys import UsageKey
 
 from history.api import timeline
-from kvstore import codec
 from kvstore.models import StudentModule
+from kvstore.versioning import codec
 from tests.faults.writing import UNDONE
 
 Place = tuple[int, str]

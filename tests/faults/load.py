@@ -165,8 +165,8 @@ def finished(servers: Any, children: list[Any], folder: Path, allowed: set[str])
 def paused() -> dict[str, Any]:
     from django.test import override_settings
 
-    from history.breaker import breaker
     from history.conf import conf
+    from history.database.circuit_breaker import breaker
     from tests.faults.writing import Journal, Writer
 
     with stage() as (servers, learners, folder), override_settings(HISTORY_RETRY_AFTER=60):
@@ -209,10 +209,10 @@ def rollbacks(count: int) -> dict[str, Any]:
     from opaque_keys.edx.keys import UsageKey
 
     from history.api import timeline
-    from history.committed import committed
     from history.models import StudentModuleHistory
+    from history.reading.committed import committed
     from tests.faults.writing import UNDONE
-    from tests.kvstore.blocks import usage
+    from tests.kvstore.cache.blocks import usage
 
     # For every write that is undone, a few that are not: readers have something to see.
     kinds = {UNDONE: 10, "partly": 4, "unmade": 2, "set": 2, "score": 1}

@@ -4,7 +4,7 @@ docs/howto/privileges.md contains the same statements.
 """
 
 from tests.faults.clusters import Cluster
-from tests.history.roles import WEB
+from tests.history.database.roles import WEB
 
 WEB_ROLE = "history_web"
 

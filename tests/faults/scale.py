@@ -57,13 +57,13 @@ def insert(ids: range, versions: int) -> None:
     """Insert the rows with these ids and all their versions."""
     from django.utils import timezone
 
-    from history.recording import keep_waiting
-    from kvstore import statements
-    from kvstore.context import Origin
+    from history.recording.receivers import keep_waiting
     from kvstore.models import StudentModule
-    from kvstore.rows import COLUMNS, Row
     from kvstore.signals import CHANGED, CREATED
-    from kvstore.versions import Values, make_next
+    from kvstore.versioning import sql
+    from kvstore.versioning.context import Origin
+    from kvstore.versioning.rows import COLUMNS, Row
+    from kvstore.versioning.versions import Values, make_next
 
     new = [Row(1, COURSE, f"{BLOCK}{number}", "problem", id=number) for number in ids]
     values, origin = Values(STATE, None, None), Origin(None, "", "", None, None, 1)
@@ -73,7 +73,7 @@ def insert(ids: range, versions: int) -> None:
         for row in new
         for version in range(versions)
     ]
-    statements.insert(StudentModule, COLUMNS, list(map(attrgetter(*COLUMNS), new)), "default")
+    sql.insert(StudentModule, COLUMNS, list(map(attrgetter(*COLUMNS), new)), "default")
     keep_waiting(made, "default")
 
 

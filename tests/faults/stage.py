@@ -12,7 +12,7 @@ import environ
 import psycopg2.extensions
 from django.db import connections
 
-from history.breaker import breaker
+from history.database.circuit_breaker import breaker
 from tests.faults.clusters import Cluster
 from tests.faults.journals import Comparison, Journals, compare
 from tests.faults.nursery import Child, Nursery

@@ -10,13 +10,13 @@ from django.db import transaction
 from django.test import override_settings
 
 from history.api import timeline
-from history.breaker import breaker
+from history.database.circuit_breaker import breaker
 from history.models import StudentModuleHistory
 from kvstore.models import StudentModule
 from tests.faults.case import BLOCKS, FaultCase, client
 from tests.faults.nursery import Child
 from tests.faults.writing import Undo
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 KILLS = int(os.environ.get("FAULT_KILLS", "20"))
 
@@ -101,7 +101,7 @@ class Crashes(FaultCase):
         self.writer(1000, BLOCKS[:1]).write("set")
         for kind in ("set", "score", "cache", "partly", "grouped"):
             before = StudentModuleHistory.objects.count()
-            self.die("write_and_die", where="history.recording:try_entries", kinds={kind: 1})
+            self.die("write_and_die", where="history.recording.receivers:try_entries", kinds={kind: 1})
             with self.subTest(kind=kind):
                 self.assertGreaterEqual(StudentModuleHistory.objects.count(), before)
                 self.assert_journals_agree()
@@ -111,7 +111,7 @@ class Crashes(FaultCase):
         self.writer(1000, BLOCKS[:1]).write("set")
         self.history.stop()
         try:
-            self.die("write_and_die", where="history.recording:keep_waiting", kinds={"set": 1})
+            self.die("write_and_die", where="history.recording.receivers:keep_waiting", kinds={"set": 1})
             self.assertEqual(self.waiting(), 0)
         finally:
             self.history.start()
@@ -129,7 +129,9 @@ class Crashes(FaultCase):
 
     def test_a_delivery_that_dies_between_its_insert_and_its_delete_leaves_no_duplicate(self):
         self.make_entries_wait(30)
-        child = self.stage.nursery.start("tests.faults.writing:deliver_and_die", where="history.delivery:_insert")
+        child = self.stage.nursery.start(
+            "tests.faults.writing:deliver_and_die", where="history.recording.delivery:_insert"
+        )
         self.assertIsNone(child.wait(), child.output)
         self.stage.wait_until_quiet()
         self.assertEqual(self.waiting(), 30)

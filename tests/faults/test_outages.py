@@ -4,8 +4,8 @@ import time
 
 from django.test import override_settings
 
-from history.breaker import breaker
 from history.conf import conf
+from history.database.circuit_breaker import breaker
 from tests.faults.case import BLOCKS, FaultCase
 
 COMMITTED = ("set", "cache", "score", "pair", "grouped", "partly")

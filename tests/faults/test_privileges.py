@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, connections, models
 from django.test import TransactionTestCase, override_settings
 
 from history.api import HistoryUnavailable, deliver, restore, timeline
-from history.breaker import breaker
+from history.database.circuit_breaker import breaker
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.models import StudentModule
@@ -19,9 +19,9 @@ from kvstore.testing import StudentModuleFactory, UserFactory
 from tests.faults.case import FaultCase
 from tests.faults.roles import WEB_ROLE
 from tests.history.commands import run_command
+from tests.history.database.roles import ENTRIES, connected_as, run, web_role
 from tests.history.outages import fresh_breaker, history_unreachable, reconnected, rolled_back
-from tests.history.roles import ENTRIES, connected_as, run, web_role
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 HISTORY = "student_module_history"
 HOWTO = Path(__file__).resolve().parents[2] / "docs" / "howto" / "privileges.md"

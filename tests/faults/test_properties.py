@@ -21,24 +21,24 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from history import delivery, direct
 from history.api import change_context, timeline
-from history.breaker import breaker
-from history.committed import committed
-from history.entries import values_of
-from history.evidence import delivered
+from history.database.circuit_breaker import breaker
 from history.models import PendingHistory, StudentModuleHistory
-from history.timeline import Span, timeline_of
-from history.verification import Verification, verify
-from kvstore import versions
+from history.reading.committed import committed
+from history.reading.timeline import Span, timeline_of
+from history.recording import delivery, write_ahead
+from history.recording.entries import values_of
+from history.verification.summaries import delivered
+from history.verification.verify import Verification, verify
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.keys import block_address
 from kvstore.models import StudentModule
 from kvstore.signals import StateVersion
 from kvstore.testing import UserFactory
-from kvstore.versions import plain_rows
+from kvstore.versioning import versions
+from kvstore.versioning.versions import plain_rows
 from tests.faults.model import Place, Version
-from tests.kvstore.blocks import COURSE, usage
+from tests.kvstore.cache.blocks import COURSE, usage
 
 BLOCKS = [usage("first"), usage("second")]
 LEARNERS = 2
@@ -93,7 +93,7 @@ class Store(RuleBasedStateMachine):
         self.clock = timedelta()
         breaker.reset()
         self.patches = [
-            mock.patch.object(direct, "write_entries", self.send),
+            mock.patch.object(write_ahead, "write_entries", self.send),
             mock.patch.object(delivery, "write_entries", self.send),
             mock.patch.object(versions, "now", lambda: timezone.now() + self.clock),
         ]
@@ -116,7 +116,7 @@ class Store(RuleBasedStateMachine):
         if self.outage:
             raise OperationalError(f"made up: {self.outage}")
 
-    really_write = staticmethod(direct.write_entries)
+    really_write = staticmethod(write_ahead.write_entries)
 
     # What a learner or a program does
 

@@ -22,7 +22,7 @@ from history.api import HistoryUnavailable, timeline
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, WriteConflict, set_score
 from kvstore.models import StudentModule
 from tests.faults.nursery import override
-from tests.kvstore.blocks import COURSE, block, key_for, usage
+from tests.kvstore.cache.blocks import COURSE, block, key_for, usage
 
 FIELDS = ("answer", "attempts", "seed", "feedback")
 UNDONE = "undone"

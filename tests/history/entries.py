@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from opaque_keys.edx.keys import CourseKey, UsageKey
 
-from history.entries import values_of
 from history.models import StudentModuleHistory
-from kvstore.digests import digest_of
+from history.recording.entries import values_of
+from kvstore.versioning.digests import digest_of
 
 COURSE = CourseKey.from_string("course-v1:Org+Course+Run")
 BLOCK = UsageKey.from_string("block-v1:Org+Course+Run+type@problem+block@tides")

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connections, models, transaction
 from django.test import override_settings
 
-from history.breaker import breaker
+from history.database.circuit_breaker import breaker
 from history.models import StudentModuleHistory
 
 ALIAS = "student_module_history"

@@ -7,7 +7,7 @@ from django.urls import path
 
 from history.api import current_change
 from kvstore.api import DjangoXBlockUserStateClient
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 
 def idle(request: HttpRequest) -> JsonResponse:

@@ -13,7 +13,7 @@ from history.api import Change, UnusableContext, change_context, current_change
 from history.models import StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.testing import UserFactory, assert_queries
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 
 class Context(SimpleTestCase):

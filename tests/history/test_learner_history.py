@@ -20,7 +20,7 @@ from kvstore.testing import UserFactory, assert_queries
 from tests.history.entries import entry, store_chain
 from tests.history.hostile import ANSI, BIDI, SCRIPT, STATES, WIDE
 from tests.history.outages import alias_missing, history_outage
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 BLOCK = usage("tides")
 

@@ -8,7 +8,7 @@ from history.api import AppendOnly
 from history.models import StudentModuleHistory
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, assert_queries
-from tests.kvstore.blocks import usage
+from tests.kvstore.cache.blocks import usage
 
 
 class AppendOnlyEntries(TestCase):

@@ -11,7 +11,7 @@ from xblock.fields import Scope
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, set_score
 from kvstore.models import StudentModule, UserStateSummaryField
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
-from tests.kvstore.blocks import COURSE, FIELD_SCOPES, NAMED_SCOPES, block, key_for, usage
+from tests.kvstore.cache.blocks import COURSE, FIELD_SCOPES, NAMED_SCOPES, block, key_for, usage
 
 
 class Budget(TestCase):

@@ -22,7 +22,7 @@ from kvstore.testing import (
     UserStateSummaryFactory,
     assert_queries,
 )
-from tests.kvstore.blocks import COURSE, NAMED_SCOPES, block, usage
+from tests.kvstore.cache.blocks import COURSE, NAMED_SCOPES, block, usage
 
 
 def contents(tables):

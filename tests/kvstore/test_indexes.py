@@ -13,7 +13,7 @@ from history.api import timeline
 from history.models import StudentModuleHistory
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, ScoresClient, set_score
 from kvstore.models import PreferencesField, StudentModule, UserInfoField, UserStateSummaryField
-from tests.kvstore.blocks import NAMED_SCOPES, block, key_for
+from tests.kvstore.cache.blocks import NAMED_SCOPES, block, key_for
 
 # Half of the learners take one popular course; every other course has few of all rows.
 LEARNERS = 1200

@@ -7,7 +7,7 @@ from opaque_keys.edx.keys import CourseKey, LearningContextKey, UsageKey
 from kvstore import keys
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import block_address, checked_name, key_from_text, text_from_key, usage_key_in_course
-from tests.kvstore.blocks import COURSE, usage
+from tests.kvstore.cache.blocks import COURSE, usage
 
 PLAIN = "block-v1:Org+Course+Run+type@problem+block@b1"
 VERSION = "519665f6223ebd6980884f2b"

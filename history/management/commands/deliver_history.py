@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
-from history.delivery import BATCH_SIZE, Delivery, deliver, waiting
 from history.management.arguments import positive
 from history.management.progress import Progress
 from history.management.stopping import stopped_by_signals
+from history.recording.delivery import BATCH_SIZE, Delivery, deliver, waiting
 
 logger = logging.getLogger("history")
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from history.conf import conf
-from history.health import Health, health
+from history.recording.health import Health, health
 
 UNHEALTHY = 1
 """exit code"""

@@ -9,19 +9,19 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
+from history.comparison.diff import LIMIT
 from history.conf import is_recorded
-from history.diff import LIMIT
 from history.exceptions import HistoryUnavailable
 from history.export import json_line
-from history.management import subjects
+from history.management import lookups
 from history.management.arguments import not_negative
-from history.management.columns import wrapped
-from history.management.subjects import Learner, Names
-from history.management.versions import SHOWN_CHANGES, Version, as_json, as_lines, person, versions
+from history.management.lookups import Learner, Names
+from history.management.output import SHOWN_CHANGES, Version, as_json, as_lines, person, versions
+from history.management.terminal import wrapped
 from history.models import Entry
-from history.timeline import Span, timeline_of
+from history.reading.timeline import Span, timeline_of
 from kvstore.keys import BlockAddress
-from kvstore.visible import visible
+from kvstore.staff.text import visible
 
 PAGE_SIZE = 50
 """versions in one query: with their states, which may be large"""
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             *("--at", "--as-of"),
-            type=subjects.moment,
+            type=lookups.moment,
             metavar="MOMENT",
             help="only the version that held then, with its state; ISO 8601, in the current time zone if it names none",
         )
@@ -53,8 +53,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object a line, the state as it is stored")
 
     def handle(self, *args: Any, user: str, block: str, course: str | None, **options: Any) -> None:
-        address = subjects.block(block, course)
-        learner = subjects.learner(user)
+        address = lookups.block(block, course)
+        learner = lookups.learner(user)
         try:
             entries = timeline_of(learner.pk, address, Span(until=options["at"]), page_size=PAGE_SIZE)
             newest = next(entries, None)

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from history.management.arguments import positive
 from history.management.progress import Progress
-from history.seals import BATCH_SIZE, Sealing, seal
+from history.verification.seals import BATCH_SIZE, Sealing, seal
 
 NOT_SEALED = (
     "The seal is complete except for %(count)d entries whose digests are malformed: %(places)s. Run `manage.py "

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from history.examination import Problem
 from history.exceptions import UnusableSeal
 from history.management.arguments import positive
 from history.management.progress import Progress
-from history.seal_files import SealFile
-from history.seal_verification import SealVerification, require_known, verify_sealed
-from history.verification import BATCH_SIZE, Verification, verify
+from history.verification.row_check import Problem
+from history.verification.seal_check import SealVerification, require_known, verify_sealed
+from history.verification.seal_files import SealFile
+from history.verification.verify import BATCH_SIZE, Verification, verify
 
 FAILED, UNUSABLE = 1, 2
 """exit codes"""

@@ -1,0 +1,71 @@
+"""The page of a learner's state, with what is known of its history."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from history.admin.block.pages import names_on, page_url
+from history.admin.block.urls import registered
+from history.admin.block.version_summary import compared, steps
+from history.exceptions import HistoryUnavailable
+from history.reading.outline import completeness, outline
+from history.reading.ownership import Owner, owner_of
+from history.reading.timeline import timeline_of
+from history.recording.health import backlog
+from kvstore.admin import StudentModuleAdmin
+from kvstore.models import StudentModule
+
+SHOWN_VERSIONS = 10
+
+
+class RecordedStudentModuleAdmin(StudentModuleAdmin):
+    """What each learner's block holds now, and whether every version that led there is kept."""
+
+    change_form_template = "admin/xblock_history/row.html"
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,  # noqa: FBT001, FBT002  Django's signature
+        change: bool = False,  # noqa: FBT001, FBT002  likewise
+        form_url: str = "",
+        obj: Model | None = None,
+    ) -> HttpResponse:
+        if isinstance(obj, StudentModule):
+            context |= self.history_of(request, obj)
+        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
+        return response
+
+    def history_of(self, request: HttpRequest, row: StudentModule) -> dict[str, Any]:
+        """Return what the page says of the row's history; of an outage, that there is one."""
+        entries_admin = registered(self.admin_site)
+        owner = owner_of(row.pk)
+        if entries_admin is None or owner is None or not entries_admin.has_view_permission(request, owner):
+            return {}
+        timeline_url = page_url(entries_admin, "timeline", row.pk)
+        try:
+            return {"timeline_url": timeline_url, **_versions(entries_admin, owner, row.pk)}
+        except HistoryUnavailable as error:
+            return {"timeline_url": timeline_url, "unavailable": error, "backlog": backlog()}
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Lead to the timeline; to Django's log of what was done in the admin where there is no timeline to see."""
+        entries_admin = registered(self.admin_site)
+        if entries_admin is None or not object_id.isdecimal() or not entries_admin.has_view_permission(request):
+            response: HttpResponse = super().history_view(request, object_id, extra_context)
+            return response
+        return HttpResponseRedirect(page_url(entries_admin, "timeline", int(object_id)))
+
+
+def _versions(entries_admin: Any, owner: Owner, row_id: int) -> dict[str, Any]:
+    found = timeline_of(owner.student_id, owner.address, columns=compared, page_size=SHOWN_VERSIONS + 1)
+    entries = list(islice((entry for entry in found if not entry.is_branch), SHOWN_VERSIONS + 1))
+    return {
+        "steps": steps(entries_admin, entries, names_on(owner, entries), SHOWN_VERSIONS),
+        "completeness": completeness(owner, row_id, outline(owner)),
+    }

@@ -1,0 +1,68 @@
+"""What the admin answers where it needs the history database and that cannot be read."""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from history.exceptions import HistoryUnavailable
+
+logger = logging.getLogger(__name__)
+
+Response = TypeVar("Response", bound=HttpResponseBase)
+
+WORKING = ("xblock_kvstore_studentmodule_changelist", "xblock_history_pendinghistory_changelist")
+"""lists that need no history database"""
+
+
+def or_unavailable(view: Callable[..., Response]) -> Callable[..., Response | HttpResponse]:
+    """Make a view of a ModelAdmin answer an outage of the history database with a page that says so, status 503.
+
+        class StudentModuleHistoryAdmin(ReadOnlyAdmin):
+            @or_unavailable
+            def changelist_view(self, request, extra_context=None): ...
+
+    It answers HistoryUnavailable alone, so that a failure of any other database stays one: read entries by
+    :func:`history.database.connection.in_time`, or by :func:`history.reading.timeline.timeline`, and before the
+    view returns. What a TemplateResponse reads while it renders comes too late.
+    """
+
+    @functools.wraps(view)
+    def answering(model_admin: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Response | HttpResponse:
+        try:
+            return view(model_admin, request, *args, **kwargs)
+        except HistoryUnavailable as error:
+            logger.warning("%s The admin's page %s was answered without it.", error, request.path)
+            return unavailable(model_admin, request)
+
+    return answering
+
+
+def unavailable(model_admin: Any, request: HttpRequest) -> TemplateResponse:
+    """Return the page that says that the history cannot be read now, and which lists still work."""
+    site, opts = model_admin.admin_site, model_admin.opts
+    request.current_app = site.name
+    context = {
+        **site.each_context(request),
+        "title": _("The history cannot be read now"),
+        "opts": opts,
+        "working": _links(site, request),
+    }
+    templates = [f"admin/xblock_history/{opts.model_name}/unavailable.html", "admin/xblock_history/unavailable.html"]
+    return TemplateResponse(request, templates, context, status=503)
+
+
+def _links(site: Any, request: HttpRequest) -> list[tuple[str, str]]:
+    """Return the names and addresses of the lists that work and that the user may view."""
+    links = []
+    for model, model_admin in site._registry.items():
+        name = f"{model._meta.app_label}_{model._meta.model_name}_changelist"
+        if name in WORKING and model_admin.has_view_permission(request):
+            links.append((str(model._meta.verbose_name_plural), reverse(f"{site.name}:{name}")))
+    return links

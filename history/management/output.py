@@ -1,0 +1,139 @@
+"""The versions of a timeline for a terminal, or one JSON object each."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from history.comparison.diff import Difference, FieldChange, Kind, diff
+from history.comparison.flags import Mark, marks, predecessor
+from history.export import iso, record, sha256_of, size_of
+from history.management.terminal import wrapped
+from history.models import Entry
+
+SHOWN_CHANGES = 5
+SIGNS = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~"}
+INDENT = "  "
+HANGING = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An entry and what it is against the one before it."""
+
+    entry: Entry
+    before: Entry | None
+    """the version before it of the same row"""
+    difference: Difference
+    marks: tuple[Mark, ...]
+
+
+def versions(entries: Iterable[Entry], *, limit: int) -> Iterator[Version]:
+    """Yield a version for each entry of a timeline, comparing it with the next; holds two entries at once.
+
+    ``limit`` is how many changes each holds.
+    """
+    for entry, older in pairwise(chain(entries, [None])):
+        if entry is not None:
+            before = predecessor(entry, older)
+            difference = diff(before.state if before else None, entry.state, limit=limit)
+            yield Version(entry, before, difference, marks(entry, older, difference))
+
+
+def as_json(version: Version) -> dict[str, Any]:
+    """Return an entry's record with what was noticed and what changed; values as text, and cut where long."""
+    difference = version.difference
+    return record(version.entry) | {
+        "marks": [str(mark) for mark in version.marks],
+        "change_count": difference.count,
+        "changes": [
+            {"path": change.path, "kind": str(change.kind), "old": change.old_text, "new": change.new_text}
+            for change in difference.changes
+        ],
+    }
+
+
+def as_lines(version: Version, name: Callable[[int], str], *, with_state: bool) -> Iterator[str]:
+    """Yield the lines of a version, none wider than a terminal."""
+    entry = version.entry
+    heading = _("version %(version)s  %(action)s  %(time)s")
+    shown = {"version": entry.version, "action": entry.get_action_display(), "time": time_text(entry)}
+    yield from wrapped(heading % shown, hanging=HANGING)
+    for line in (*_who_and_why(entry, name), *_grade(version), *_noticed(version), *_changes(version.difference)):
+        yield from wrapped(line, INDENT, HANGING)
+    if with_state:
+        yield from state_lines(entry.state)
+    yield ""
+
+
+def state_lines(state: str | None) -> Iterator[str]:
+    """Yield the lines of a stored state, as it is but for what does not print, after its size and hash."""
+    if state is None:
+        yield from wrapped(_("no state"), INDENT)
+        return
+    about = {"size": size_of(state), "hash": sha256_of(state)}
+    yield from wrapped(_("state of %(size)d bytes, SHA-256 %(hash)s:") % about, INDENT, HANGING)
+    yield from wrapped(state, HANGING, HANGING)
+
+
+def time_text(entry: Entry) -> str:
+    """Return when a version was written, in the current time zone and in microseconds."""
+    if timezone.is_naive(entry.created):
+        return iso(entry.created)
+    return timezone.localtime(entry.created).strftime("%Y-%m-%d %H:%M:%S.%f %Z")
+
+
+def person(user_id: int, name: Callable[[int], str]) -> str:
+    """Return what to call a user."""
+    found = {"id": user_id, "name": name(user_id)}
+    return _("%(name)s (id:%(id)d)") % found if found["name"] else _("a deleted user (id:%(id)d)") % found
+
+
+def _who_and_why(entry: Entry, name: Callable[[int], str]) -> Iterator[str]:
+    if entry.actor_id is not None:
+        yield _("by %(actor)s") % {"actor": person(entry.actor_id, name)}
+    if entry.reason:
+        yield _("reason: %(reason)s") % {"reason": entry.reason}
+    if entry.request_id:
+        yield _("request %(request)s") % {"request": entry.request_id}
+    if entry.source_version is not None:
+        source = {"version": entry.source_version, "row": entry.source_id}
+        yield _("state of version %(version)d of row %(row)d") % source
+
+
+def _grade(version: Version) -> Iterator[str]:
+    now = _grade_text(version.entry)
+    before = _grade_text(version.before) if version.before else now
+    if before != now:
+        yield _("grade %(before)s -> %(now)s") % {"before": before, "now": now}
+    elif version.entry.grade is not None:
+        yield _("grade %(now)s") % {"now": now}
+
+
+def _grade_text(entry: Entry) -> str:
+    grade, most = ("-" if value is None else f"{value:.6g}" for value in (entry.grade, entry.max_grade))
+    return grade if most == "-" else f"{grade}/{most}"
+
+
+def _noticed(version: Version) -> Iterator[str]:
+    if version.marks:
+        yield f"! {', '.join(str(mark.label) for mark in version.marks)}"
+    if version.difference.newer_error:
+        yield _("the state cannot be read: %(error)s") % {"error": version.difference.newer_error}
+
+
+def _changes(difference: Difference) -> Iterator[str]:
+    shown = difference.changes[:SHOWN_CHANGES]
+    yield from map(_change, shown)
+    more = difference.count - len(shown)
+    if more > 0:
+        yield ngettext("and %(more)d more change", "and %(more)d more changes", more) % {"more": more}
+
+
+def _change(change: FieldChange) -> str:
+    values = f"{change.old_text} -> {change.new_text}"
+    return f"{SIGNS[change.kind]} {change.path_text}: {values.removeprefix(' -> ').removesuffix(' -> ')}"

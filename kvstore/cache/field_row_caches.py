@@ -1,0 +1,142 @@
+"""The caches of the scopes that keep one row for each field."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db import router
+from opaque_keys.edx.keys import LearningContextKey
+from xblock.runtime import KeyValueStore
+
+from kvstore.cache.base import Owned, ScopeCache, check_usage_owner
+from kvstore.conf import conf
+from kvstore.exceptions import CorruptState, UnusableKey
+from kvstore.keys import MAX_FAMILY_LENGTH, MAX_TYPE_LENGTH, block_address, checked_name
+from kvstore.models import FieldRow, PreferencesField, UserInfoField, UserStateSummaryField
+from kvstore.storage.field_rows import FieldAddress, StoredField, delete_field, write_fields
+from kvstore.storage.reading import stored_text
+from kvstore.versioning import codec
+from kvstore.versioning.chunks import chunked
+
+Columns = tuple[tuple[str, Any], ...]
+"""The columns, with their values, that say whose a field is."""
+
+
+class FieldValues:
+    """The rows of one owner, each parsed when it is asked for."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._rows: dict[str, StoredField] = {}
+
+    def __contains__(self, name: object, /) -> bool:
+        return name in self._rows
+
+    def get(self, name: str) -> Any:
+        row = self._rows[name]
+        try:
+            return codec.loads(row.text)
+        except ValueError as error:
+            raise CorruptState(self._table, [row.row_id], 1, str(error)) from error
+
+    def modified(self, name: str) -> datetime | None:
+        return self._rows[name].modified if name in self._rows else None
+
+    def put(self, name: str, row: StoredField) -> None:
+        """Remember a row that was read or written."""
+        self._rows[name] = row
+
+    def discard(self, name: str) -> None:
+        """Forget a row that was deleted."""
+        self._rows.pop(name, None)
+
+
+class FieldRowCache(ScopeCache[Columns, FieldValues]):
+    """The fields of a scope whose model has one row for each."""
+
+    model: ClassVar[type[FieldRow]]
+
+    def __init__(self, user: Any) -> None:
+        super().__init__()
+        self._user = user
+
+    def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:
+        addresses = {FieldAddress(self.address(key), key.field_name): value for key, value in values.items()}
+        rows = write_fields(self.model, addresses)
+
+        def remember() -> None:
+            for address, row in rows.items():
+                fields = self.known(address.columns)
+                # An owner that was never read stays unread: what was written is not all that it has.
+                if fields is not None:
+                    fields.put(address.field_name, row)
+
+        return remember
+
+    def delete(self, key: KeyValueStore.Key) -> None:
+        columns = self.address(key)
+        delete_field(self.model, FieldAddress(columns, key.field_name))
+        self._loaded[columns].discard(key.field_name)
+
+    def _load(self, addresses: list[Columns]) -> dict[Columns, FieldValues]:
+        loaded = {columns: self._empty() for columns in addresses}
+        for chunk in chunked(addresses, conf.KVSTORE_CHUNK_SIZE):
+            for columns, field_name, *row in self._rows(chunk):
+                # The filter's lists of families and types let through combinations that nobody asked for.
+                if columns in loaded:
+                    loaded[columns].put(field_name, StoredField(*row))
+        return loaded
+
+    def _rows(self, chunk: list[Columns]) -> Iterator[tuple[Any, ...]]:
+        names = [name for name, _ in chunk[0]]
+        filters = {f"{name}__in": {dict(columns)[name] for columns in chunk} for name in names}
+        rows = self.model._base_manager.using(router.db_for_read(self.model)).filter(**filters)
+        for values in rows.values_list(*map(stored_text, names), "field_name", "id", "value", "modified"):
+            yield tuple(zip(names, values, strict=False)), *values[len(names) :]
+
+    def _empty(self) -> FieldValues:
+        return FieldValues(self.model._meta.db_table)
+
+
+class UserStateSummaryCache(FieldRowCache):
+    """The ``user_state_summary`` fields that all learners of a block share."""
+
+    model = UserStateSummaryField
+    shared = True
+
+    def __init__(self, user: Any, course_key: LearningContextKey) -> None:
+        super().__init__(user)
+        self._course_key = course_key
+
+    def address(self, owner: Owned) -> Columns:
+        check_usage_owner(owner)
+        return (("usage_id", block_address(owner.block_scope_id, self._course_key).usage_key),)
+
+
+class PreferencesCache(FieldRowCache):
+    """A learner's ``preferences`` fields, kept for each type of block."""
+
+    model = PreferencesField
+
+    def address(self, owner: Owned) -> Columns:
+        return (
+            ("student_id", self._user.pk),
+            ("block_family", checked_name(owner.block_family, "block family", MAX_FAMILY_LENGTH)),
+            ("module_type", checked_name(owner.block_scope_id, "block type", MAX_TYPE_LENGTH)),
+        )
+
+
+class UserInfoCache(FieldRowCache):
+    """A learner's ``user_info`` fields, which all blocks share."""
+
+    model = UserInfoField
+
+    def address(self, owner: Owned) -> Columns:
+        if owner.block_scope_id is not None:
+            raise UnusableKey(
+                f"A user_info field belongs to no block, but its key names {owner.block_scope_id!r:.100}."
+            )
+        return (
+            ("student_id", self._user.pk),
+            ("block_family", checked_name(owner.block_family, "block family", MAX_FAMILY_LENGTH)),
+        )

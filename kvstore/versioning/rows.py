@@ -1,0 +1,124 @@
+"""Rows of StudentModule as the write path holds them: what the columns say, without model instances and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from kvstore.keys import BlockAddress, block_address
+from kvstore.signals import StateVersion
+from kvstore.versioning import sql
+from kvstore.versioning.versions import VERSION_COLUMNS, Values, plain_rows
+
+if TYPE_CHECKING:
+    from kvstore.models import StudentModule
+
+NOT_APPLICABLE = "na"
+
+
+@dataclass(slots=True)
+class Row:
+    """One row, stored or about to be."""
+
+    student_id: int
+    course_id: str
+    module_state_key: str
+    module_type: str
+    state: str | None = None
+    grade: float | None = None
+    max_grade: float | None = None
+    done: str = NOT_APPLICABLE
+    version: int = 0
+    # A datetime, a datetime and an integer, and None before the first version, as on an instance.
+    created: Any = None
+    modified: Any = None
+    digest: bytes | None = None
+    id: Any = None
+
+    @property
+    def values(self) -> Values:
+        """What the current version says."""
+        return Values(self.state, self.grade, self.max_grade)
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """The course and the block."""
+        return self.course_id, self.module_state_key
+
+
+COLUMNS = tuple(column.name for column in fields(Row))
+NEW_COLUMNS = tuple(name for name in COLUMNS if name != "id")
+IDENTITY = ("student_id", "course_id", "module_state_key")
+
+
+def row_of(instance: StudentModule) -> Row:
+    """Return what an instance would be stored as."""
+    address = block_address(instance.module_state_key, instance.course_id)
+    values = {name: getattr(instance, name) for name in COLUMNS}
+    return Row(**values | {"course_id": address.course_id, "module_state_key": address.usage_key})
+
+
+def lock(
+    model: type[StudentModule], student_id: int, addresses: Collection[BlockAddress], using: str
+) -> dict[tuple[str, str], Row]:
+    """Lock a learner's rows of these blocks, in the order of their ids, and return them by course and block."""
+    filters: dict[str, Collection[Any]] = {
+        "student_id": [student_id],
+        "module_state_key": [address.usage_key for address in addresses],
+        "course_id": {address.course_id for address in addresses},
+    }
+    found = [Row(*columns) for columns in sql.select_for_update(model, COLUMNS, filters, using)]
+    return {row.address: row for row in found}
+
+
+def lock_by_id(model: type[StudentModule], row_id: int, using: str) -> Row | None:
+    """Lock the row with this id and return it; None where there is none."""
+    found = sql.select_for_update(model, COLUMNS, {"id": [row_id]}, using)
+    return Row(*found[0]) if found else None
+
+
+def insert(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
+    """Insert new rows in one statement and give them their ids; either all or none of them have ids already."""
+    columns = NEW_COLUMNS if rows[0].id is None else COLUMNS
+    ids = sql.insert(model, columns, list(map(attrgetter(*columns), rows)), using)
+    for row, row_id in zip(rows, ids, strict=False):
+        row.id = row_id
+    if rows[0].id is None:
+        _look_up_ids(model, rows, using)
+
+
+def update(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
+    """Write the next versions of locked rows in one statement."""
+    if len(rows) == 1:
+        sql.update(model, rows[0].id, {name: getattr(rows[0], name) for name in VERSION_COLUMNS}, using)
+    else:
+        # The rows are there and locked, so each insert meets its own id and becomes an update: one statement for
+        # all, where an UPDATE with a CASE for each row takes time quadratic in their number.
+        values = list(map(attrgetter(*COLUMNS), rows))
+        sql.upsert(model, COLUMNS, values, using, unique_columns=("id",), update_columns=VERSION_COLUMNS)
+
+
+def with_ids(made: Sequence[StateVersion], rows: Sequence[Row]) -> list[StateVersion]:
+    """Return the versions that were made of these rows with the ids that the rows now have."""
+    return [
+        version if version.student_module_id == row.id else version._replace(student_module_id=row.id)
+        for version, row in zip(made, rows, strict=True)
+    ]
+
+
+def apply(row: Row, instance: StudentModule) -> None:
+    """Set what the write path decides about a row on an instance of it."""
+    instance.pk = row.id
+    for name in (*VERSION_COLUMNS, "created"):
+        setattr(instance, name, getattr(row, name))
+
+
+def _look_up_ids(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
+    """Give rows their ids on MySQL, which does not say which it gave; the unique constraint tells."""
+    filters = {f"{name}__in": {getattr(row, name) for row in rows} for name in IDENTITY}
+    stored = plain_rows(model, using).filter(**filters)
+    found = {(instance.student_id, instance.address): instance.pk for instance in stored}
+    for row in rows:
+        row.id = found[row.student_id, row.address]

@@ -1,0 +1,221 @@
+"""Putting a version back through the admin: previewed, asked for with a reason, and never over somebody's work."""
+
+import threading
+import time
+
+from django.contrib.admin.models import LogEntry
+from django.db import connections
+from django.test import Client, TestCase, TransactionTestCase, override_settings, skipUnlessDBFeature
+from django.urls import reverse
+
+from history.api import timeline
+from kvstore.api import DjangoXBlockUserStateClient, get_score, set_score
+from kvstore.models import StudentModule
+from kvstore.testing import UserFactory
+from tests.history.outages import alias_missing
+from tests.kvstore.cache.blocks import usage
+
+BLOCK = usage("block")
+
+
+class RestorationTestCase(TestCase):
+    """Everything rolls back on both aliases."""
+
+    databases = {"default", "student_module_history"}
+
+    @classmethod
+    def setUpTestData(cls):
+        cls.staff = UserFactory(username="staff", is_staff=True, is_superuser=True)
+        cls.learner = UserFactory(username="amara")
+        cls.write(answer="a")
+        set_score(cls.learner.pk, BLOCK, 2, 2)
+        cls.write(answer="b")
+        set_score(cls.learner.pk, BLOCK, 0, 2)
+
+    @classmethod
+    def write(cls, **fields):
+        DjangoXBlockUserStateClient(cls.learner).set("amara", BLOCK, fields)
+
+    def setUp(self):
+        self.client.force_login(self.staff)
+        self.url = reverse("admin:xblock_history_restore", args=[self.row().pk, 2])
+
+    def row(self):
+        return StudentModule.objects.get(student=self.learner)
+
+    def post(self, **fields):
+        return self.client.post(self.url, {"reason": "answer lost", "expected_version": 4} | fields)
+
+    def assert_nothing_was_written(self):
+        self.assertEqual([entry.version for entry in timeline(self.learner, BLOCK)], [4, 3, 2, 1])
+        self.assertFalse(LogEntry.objects.exists())
+
+
+class Preview(RestorationTestCase):
+    def test_it_shows_what_would_change_and_writes_nothing(self):
+        response = self.client.get(self.url)
+        (change,) = response.context["difference"].changes
+        self.assertEqual((change.old, change.new), ("b", "a"))
+        self.assertContains(response, '<input type="hidden" name="expected_version" value="4">', html=True)
+        self.assertContains(response, "2 / 2")
+        self.assertContains(response, "0 / 2")
+        self.assert_nothing_was_written()
+
+    def test_the_grade_is_not_ticked(self):
+        self.assertNotContains(self.client.get(self.url), "checked")
+
+    def test_head_writes_nothing_either(self):
+        self.assertEqual(self.client.head(self.url).status_code, 200)
+        self.assert_nothing_was_written()
+
+
+class Restored(RestorationTestCase):
+    def test_a_new_version_with_actor_and_reason(self):
+        response = self.post()
+        self.assertRedirects(response, reverse("admin:xblock_history_timeline", args=[self.row().pk]))
+        newest = next(timeline(self.learner, BLOCK))
+        self.assertEqual((newest.version, newest.action, newest.state), (5, "restored", '{"answer":"a"}'))
+        self.assertEqual((newest.actor_id, newest.reason, newest.source_version), (self.staff.pk, "answer lost", 2))
+        self.assertEqual(get_score(self.learner.pk, BLOCK).correct, 0)
+
+    def test_the_grade_when_ticked(self):
+        self.post(grade="on")
+        self.assertEqual(get_score(self.learner.pk, BLOCK).correct, 2)
+
+    def test_the_log_of_the_admin_says_so(self):
+        self.post()
+        logged = LogEntry.objects.get()
+        self.assertEqual((logged.user, logged.object_id), (self.staff, str(self.row().pk)))
+        self.assertIn("Restored version 2", logged.get_change_message())
+
+    def test_the_state_is_never_taken_from_the_form(self):
+        self.post(state='{"answer":"forged"}', grade_value="9", student_id="1")
+        self.assertEqual(self.row().state, '{"answer":"a"}')
+
+    def test_the_timeline_says_where_it_came_from(self):
+        self.post()
+        response = self.client.get(reverse("admin:xblock_history_timeline", args=[self.row().pk]))
+        self.assertContains(response, f"From version 2 of row {self.row().pk}.")
+        response = self.client.get(reverse("admin:xblock_history_version", args=[self.row().pk, 5]))
+        self.assertContains(response, reverse("admin:xblock_history_version", args=[self.row().pk, 2]))
+
+    def test_a_deleted_row(self):
+        row_id = self.row().pk
+        self.row().delete()
+        url = reverse("admin:xblock_history_restore", args=[row_id, 3])
+        self.assertContains(self.client.get(url), "Now (no row)")
+        response = self.client.post(url, {"reason": "deleted by mistake", "expected_version": 0})
+        self.assertRedirects(response, reverse("admin:xblock_history_timeline", args=[self.row().pk]))
+        self.assertEqual(self.row().state, '{"answer":"b"}')
+
+
+class Refused(RestorationTestCase):
+    def test_after_somebody_wrote_and_the_page_shows_what_would_change_now(self):
+        self.write(answer="c")
+        response = self.post()
+        self.assertContains(response, "somebody wrote meanwhile", status_code=409)
+        self.assertContains(response, "Nothing was written.", status_code=409)
+        (change,) = response.context["difference"].changes
+        self.assertEqual(change.old, "c")
+        # Agreed to again, it is done.
+        self.assertContains(
+            response, '<input type="hidden" name="expected_version" value="5">', html=True, status_code=409
+        )
+        self.assertEqual(self.post(expected_version=5).status_code, 302)
+
+    def test_twice(self):
+        self.post()
+        self.assertEqual(self.post().status_code, 409)
+        self.assertEqual(self.row().version, 5)
+
+    def test_without_a_reason_or_an_expected_version(self):
+        for fields in ({"reason": ""}, {"reason": "  "}, {"reason": "x" * 256}, {"reason": "nul \0"}):
+            with self.subTest(fields=fields):
+                self.assertEqual(self.post(**fields).status_code, 400)
+        for expected in ("", "x", "-1"):
+            self.assertEqual(self.post(expected_version=expected).status_code, 400)
+        self.assert_nothing_was_written()
+
+    def test_what_is_there_already(self):
+        self.url = reverse("admin:xblock_history_restore", args=[self.row().pk, 4])
+        self.assertContains(self.post(), "says what the state holds already", status_code=409)
+        self.assert_nothing_was_written()
+
+    @override_settings(HISTORY_BLOCK_TYPES=())
+    def test_a_type_that_is_not_recorded(self):
+        self.assertContains(self.post(), "add the type to HISTORY_BLOCK_TYPES", status_code=409)
+        self.assert_nothing_was_written()
+
+    def test_a_reason_is_escaped_where_it_comes_back(self):
+        response = self.post(reason="<script>alert(1)</script>", expected_version=1)
+        self.assertContains(response, "&lt;script&gt;", status_code=409)
+        self.assertNotContains(response, "<script>alert", status_code=409)
+
+    def test_while_the_history_cannot_be_read(self):
+        with alias_missing():
+            self.assertEqual(self.post().status_code, 503)
+            self.assertEqual(self.client.get(self.url).status_code, 503)
+        self.assert_nothing_was_written()
+
+
+@skipUnlessDBFeature("has_select_for_update")
+class Raced(TransactionTestCase):
+    """Outside a transaction, because a learner and a member of staff write over connections of their own."""
+
+    databases = {"default", "student_module_history"}
+    ROUNDS = 25
+
+    def test_a_learners_write_at_the_same_moment_is_never_lost(self):
+        staff = UserFactory(is_staff=True, is_superuser=True)
+        learner = UserFactory(username="amara")
+        client = DjangoXBlockUserStateClient(learner)
+        client.set("amara", BLOCK, {"answer": "first"})
+        client.set("amara", BLOCK, {"answer": "second"})
+        row_id = StudentModule.objects.get().pk
+        url = reverse("admin:xblock_history_restore", args=[row_id, 1])
+        browser = Client()
+        browser.force_login(staff)
+        for number in range(self.ROUNDS):
+            version = StudentModule.objects.get().version
+            answer = f"answer {number}"
+            status = self.at_once(
+                # Sooner and later than the page gets to its lock, so that either may be first.
+                lambda answer=answer, wait=number % 6 / 100: (
+                    time.sleep(wait) or client.set("amara", BLOCK, {"answer": answer})
+                ),
+                lambda version=version: browser.post(url, {"reason": "r", "expected_version": version}).status_code,
+            )
+            states = [(entry.action, entry.state) for entry in timeline(learner, BLOCK) if entry.version > version]
+            written = ("changed", f'{{"answer":"{answer}"}}')
+            # Restored and then written over, or refused: either way the learner's answer is what stands there.
+            restored = [] if status == 409 else [("restored", '{"answer":"first"}')]
+            self.assertEqual(states, [written, *restored])
+            self.assertEqual(StudentModule.objects.get().state, written[1])
+        versions = [entry.version for entry in timeline(learner, BLOCK)]
+        self.assertEqual(versions, list(range(len(versions), 0, -1)))
+
+    def at_once(self, learner_writes, staff_restores):
+        """Let both go at one moment, over connections of their own; return what the second returned."""
+        begin = threading.Barrier(2)
+        returned = {}
+
+        def run(name, do):
+            begin.wait()
+            try:
+                returned[name] = do()
+            except BaseException as error:
+                returned[name] = error
+            finally:
+                connections.close_all()
+
+        threads = [
+            threading.Thread(target=run, args=arguments)
+            for arguments in (("learner", learner_writes), ("staff", staff_restores))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertIsNone(returned["learner"])
+        self.assertIn(returned["staff"], (302, 409))
+        return returned["staff"]

@@ -1,0 +1,219 @@
+"""Every list follows the index made for its order, and looks through no more rows than it may.
+
+Commits, because MySQL counts the rows of a table only outside a transaction.
+"""
+
+from datetime import timedelta
+from unittest import mock, skipUnless
+from urllib.parse import urlencode
+
+from django.contrib.auth import get_user_model
+from django.db import connection, connections
+from django.test import TransactionTestCase
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from opaque_keys.edx.keys import CourseKey
+
+from history.models import StudentModuleHistory
+from history.recording.entries import values_of
+from kvstore.admin.changelist import KeysetChangeList
+from kvstore.models import StudentModule
+from kvstore.versioning.versions import plain_rows
+from tests.admin.lists.lists import ALIAS, HISTORY_LIST, STATE_LIST, Lists, chained, digest
+from tests.kvstore.test_indexes import ANALYZE, explained, plan_nodes
+
+LEARNERS, COURSES, BLOCKS, VERSIONS = 300, 10, 10, 3
+EXAMINED = 200
+PAGE = 50
+TIED = 10
+"""entries that share their place in an index, at most"""
+
+
+@skipUnless(connection.vendor in ("postgresql", "mysql"), "SQLite's planner does not look at how many rows there are.")
+class Plans(Lists, TransactionTestCase):
+    def setUp(self):
+        self.sign_in()
+        self.enterContext(mock.patch.object(KeysetChangeList, "examined", EXAMINED))
+        self.courses = [CourseKey.from_string(f"course-v1:Org+Course+Run{number}") for number in range(COURSES)]
+        users = get_user_model().objects.bulk_create(
+            get_user_model()(username=f"learner{number}") for number in range(LEARNERS)
+        )
+        self.fill(users)
+        for alias, model in (("default", StudentModule), (ALIAS, StudentModuleHistory)):
+            with connections[alias].cursor() as cursor:
+                if connection.vendor == "postgresql":
+                    cursor.execute(f"VACUUM {model._meta.db_table}")
+                cursor.execute(f"{ANALYZE[connection.vendor]} {model._meta.db_table}")
+
+    def fill(self, users):
+        """Give every learner one course of blocks, and every row its versions, minutes apart and in order of time."""
+        self.now = timezone.now()
+        rows = [
+            StudentModule(
+                pk=1 + number * BLOCKS + place,
+                student=user,
+                course_id=course,
+                module_state_key=course.make_usage_key("problem" if place % 2 else "poll", f"block{place}"),
+                module_type="problem" if place % 2 else "poll",
+                version=VERSIONS,
+                digest=digest(1 + number * BLOCKS + place, VERSIONS),
+                created=self.now - timedelta(days=30),
+                modified=self.written(VERSIONS, number),
+                grade=1,
+                max_grade=2,
+            )
+            for number, user in enumerate(users)
+            for course in [self.courses[number % COURSES]]
+            for place in range(BLOCKS)
+        ]
+        plain_rows(StudentModule, "default").bulk_create(rows, batch_size=1000)
+        entries = (
+            StudentModuleHistory(
+                action="changed",
+                created=self.written(version, (row.pk - 1) // BLOCKS),
+                grade=1,
+                max_grade=2,
+                module_type=row.module_type,
+                **chained(row.pk, version),
+                **row.identity,
+            )
+            for version in range(1, VERSIONS + 1)
+            for row in rows
+        )
+        plain_rows(StudentModuleHistory, ALIAS).bulk_create(entries, batch_size=1000)
+        self.learner, self.course = users[LEARNERS // 2], self.courses[0]
+        self.block = rows[1].module_state_key
+
+    def written(self, version, number):
+        return self.now - timedelta(days=20) + timedelta(hours=version * 100, minutes=number)
+
+    def assert_follows(self, url, model, index, query, *, or_indexes=()):
+        """Look at the first page, at one further down and at the way back up."""
+        alias = ALIAS if model is StudentModuleHistory else "default"
+        lists, changelist = self.at(f"{url}?{urlencode(query)}", model)
+        pages = [("first", lists)]
+        link = changelist.next_link
+        for name in ("next", "after the next"):
+            if link:
+                lists, changelist = self.at(url + link, model)
+                pages.append((name, lists))
+                link = changelist.next_link
+        if changelist.previous_link:
+            pages.append(("back", self.at(url + changelist.previous_link, model)[0]))
+        for name, statements in pages:
+            for sql in statements:
+                with self.subTest(query=query, page=name, sql=sql[-300:]):
+                    plan = explained(alias, model._meta.db_table, sql)
+                    self.assertLessEqual(plan.indexes, {index, *or_indexes}, plan)
+                    self.assertEqual(len(plan.indexes), 1, plan)
+                    if connection.vendor == "postgresql":
+                        # MySQL names a walk along an index as it names a scan of it all; what it examined tells.
+                        self.assertFalse(plan.scans, plan)
+                    if plan.indexes == {index}:
+                        self.assertLessEqual(examined(alias, sql), EXAMINED + PAGE + TIED)
+
+    def at(self, address, model):
+        """Return what a page sends to read rows of a model, and its changelist."""
+        alias = ALIAS if model is StudentModuleHistory else "default"
+        with CaptureQueriesContext(connections[alias]) as captured:
+            response = self.client.get(address)
+        quoted = connections[alias].ops.quote_name(model._meta.db_table)
+        lists = [sql for sql in (found["sql"] for found in captured) if f"FROM {quoted}" in sql and "ORDER BY" in sql]
+        self.assertTrue(lists)
+        return lists, response.context["cl"]
+
+    def test_of_states(self):
+        course, block = str(self.course), str(self.block)
+        primary = "PRIMARY" if connection.vendor == "mysql" else "xblock_kvstore_studentmodule_pkey"
+        for index, query in (
+            (primary, {}),
+            ("xblock_kvstore_module_unique", {"q": self.learner.username}),
+            ("xblock_kvstore_block_idx", {"q": block}),
+            ("xblock_kvstore_course_idx", {"q": course}),
+            ("xblock_kvstore_type_idx", {"q": course, "type": "poll"}),
+            (primary, {"grade": "none"}),
+            ("xblock_kvstore_block_idx", {"q": block, "grade": "none"}),
+        ):
+            # A range of so few ids may be expected to be as good, to sort.
+            others = () if connection.vendor == "mysql" else {primary}
+            self.assert_follows(STATE_LIST, StudentModule, index, query, or_indexes=others)
+        # So may the other index that begins with the course.
+        for query in ({"q": course, "grade": "none"}, {"q": course, "last": "hour"}):
+            others = {primary, "xblock_kvstore_type_idx"}
+            self.assert_follows(STATE_LIST, StudentModule, "xblock_kvstore_course_idx", query, or_indexes=others)
+
+    def test_of_the_history(self):
+        course, block, name = str(self.course), str(self.block), self.learner.username
+        day = {"from": (self.now - timedelta(days=14)).isoformat(), "until": (self.now - timedelta(days=8)).isoformat()}
+        for index, query in (
+            ("xblock_history_created_idx", {}),
+            ("xblock_history_created_idx", day),
+            ("xblock_history_learner_idx", {"q": name}),
+            ("xblock_history_learner_idx", {"q": name} | day),
+            ("xblock_history_block_idx", {"q": block}),
+            ("xblock_history_course_idx", {"q": course}),
+            ("xblock_history_course_idx", {"q": course} | day),
+            ("xblock_history_entry_unique", {"q": "id:777"}),
+            ("xblock_history_block_idx", {"q": f"learner0 {block}"}),
+            ("xblock_history_created_idx", {"action": "restored"}),
+            ("xblock_history_created_idx", {"action": "restored"} | day),
+            ("xblock_history_created_idx", {"grade": "none", "type": "poll"}),
+            ("xblock_history_course_idx", {"q": course, "action": "restored"}),
+            ("xblock_history_course_idx", {"q": course, "grade": "zero"} | day),
+        ):
+            self.assert_follows(HISTORY_LIST, StudentModuleHistory, index, query)
+
+    def test_of_what_decides_about_the_entries_of_a_list(self):
+        """Entries below their rows' versions, and all of one version beside one that was rolled back."""
+        between = {"from": self.written(1, 0).isoformat(), "until": self.written(2, 0).isoformat()}
+        rolled_back = [
+            StudentModuleHistory(**values_of(entry)._replace(digest=digest(entry.student_module_id, 99))._asdict())
+            for entry in StudentModuleHistory.objects.filter(version=1)
+        ]
+        table = connections[ALIAS].ops.quote_name(StudentModuleHistory._meta.db_table)
+        for entries, queries in (([], 1), (rolled_back, 2)):
+            plain_rows(StudentModuleHistory, ALIAS).bulk_create(entries, batch_size=1000)
+            with CaptureQueriesContext(connections[ALIAS]) as captured:
+                shown = self.client.get(HISTORY_LIST, between).context["cl"].result_list
+            self.assertEqual({entry.version for entry in shown}, {1})
+            deciding = [found["sql"] for found in captured if f"FROM {table}" in found["sql"]]
+            deciding = [sql for sql in deciding if "ORDER BY" not in sql]
+            self.assertEqual(len(deciding), queries)
+            for sql in deciding:
+                with self.subTest(sql=sql):
+                    plan = explained(ALIAS, StudentModuleHistory._meta.db_table, sql)
+                    self.assertEqual(plan.indexes, {"xblock_history_entry_unique"}, plan)
+                    self.assertFalse(plan.scans, plan)
+                    self.assertLessEqual(examined(ALIAS, sql), 2 * 2 * VERSIONS * PAGE)
+
+    def test_of_the_pages_of_a_block(self):
+        row_id = StudentModule.objects.order_by("pk")[777].pk
+        table = StudentModuleHistory._meta.db_table
+        for page, args in (("timeline", []), ("version", [2]), ("restore", [1]), ("timeline_export", [])):
+            with CaptureQueriesContext(connections[ALIAS]) as captured:
+                response = self.client.get(reverse(f"admin:xblock_history_{page}", args=[row_id, *args]))
+                b"".join(response)
+            reading = [found["sql"] for found in captured if table in found["sql"]]
+            self.assertTrue(reading)
+            for sql in reading:
+                with self.subTest(page=page, sql=sql):
+                    plan = explained(ALIAS, table, sql)
+                    self.assertFalse(plan.scans, plan)
+                    # A learner has few blocks here, so that the learner's index may be as good.
+                    self.assertLessEqual(plan.indexes, {"xblock_history_block_idx", "xblock_history_learner_idx"})
+
+
+def examined(alias, sql):
+    """Return how many rows the server looked at, by its own count, to answer a statement."""
+    with connections[alias].cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
+            nodes = plan_nodes(cursor.fetchone()[0][0]["Plan"])
+            scans = [node for node in nodes if "Scan" in node["Node Type"] and "Relation Name" in node]
+            return sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans)
+        cursor.execute("FLUSH STATUS")
+        cursor.execute(sql)
+        cursor.fetchall()
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read_%%'")
+        return sum(int(count) for name, count in cursor.fetchall() if name != "Handler_read_rnd_deleted")

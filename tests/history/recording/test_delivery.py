@@ -1,0 +1,176 @@
+"""What could not be recorded during an outage waits beside the state, is read from there, and is delivered once.
+
+TransactionTestCase: the outage is a table that is really renamed, and delivery commits on two databases.
+"""
+
+import json
+from unittest.mock import patch
+
+from django.db import DataError, OperationalError, transaction
+from django.test import TransactionTestCase
+
+from history.api import change_context, timeline
+from history.models import PendingHistory, StudentModuleHistory
+from history.recording import write_ahead
+from history.recording.delivery import deliver
+from history.recording.entries import values_of
+from kvstore.api import DjangoXBlockUserStateClient, set_score
+from kvstore.models import StudentModule
+from kvstore.testing import UserFactory, assert_queries
+from tests.history.commands import exit_code, run_command
+from tests.history.outages import history_outage
+from tests.kvstore.cache.blocks import usage
+
+
+def versions(user, block="block"):
+    return [(entry.version, json.loads(entry.state or "null")) for entry in timeline(user, usage(block))]
+
+
+class Waiting(TransactionTestCase):
+    databases = {"default", "student_module_history"}
+
+    def setUp(self):
+        self.user = UserFactory()
+        self.client = DjangoXBlockUserStateClient(self.user)
+
+    def set(self, value, block="block"):
+        self.client.set(self.user.username, usage(block), {"a": value})
+
+    def write_through_an_outage(self):
+        self.set(1)
+        with history_outage(), change_context(actor=self.user, reason="outage", request_id="r1"):
+            self.set(2)
+            set_score(self.user.pk, usage("block"), 1, 2)
+            StudentModule.objects.get().save()
+        self.set(3)
+
+    def test_an_outage_costs_no_write_and_no_version(self):
+        self.write_through_an_outage()
+        self.assertEqual(StudentModule.objects.get().version, 4)
+        self.assertEqual(versions(self.user), [(4, {"a": 3}), (3, {"a": 2}), (2, {"a": 2}), (1, {"a": 1})])
+        self.assertEqual(PendingHistory.objects.count(), 2)
+        waiting = PendingHistory.objects.latest("version")
+        self.assertEqual((waiting.actor_id, waiting.reason, waiting.request_id), (self.user.pk, "outage", "r1"))
+        self.assertEqual((waiting.grade, waiting.created), (1.0, timeline_entry(self.user, 3).created))
+
+    def test_the_client_reads_what_waits(self):
+        self.write_through_an_outage()
+        with assert_queries(default=2, student_module_history=1):
+            states = [state.state for state in self.client.get_history(self.user.username, usage("block"))]
+        self.assertEqual(states, [{"a": 3}, {"a": 2}, {"a": 2}, {"a": 1}])
+
+    def test_what_waits_rolls_back_with_its_state(self):
+        with history_outage(), self.assertRaises(ZeroDivisionError), transaction.atomic():
+            self.set(1)
+            self.assertEqual(PendingHistory.objects.count(), 1)
+            raise ZeroDivisionError
+        self.assertFalse(PendingHistory.objects.exists())
+
+    def test_delivery_moves_what_waits_and_changes_no_timeline(self):
+        self.write_through_an_outage()
+        before = versions(self.user)
+        result = deliver(batch_size=1)
+        self.assertEqual((result.delivered, result.refused, result.error), (2, 0, None))
+        self.assertFalse(PendingHistory.objects.exists())
+        self.assertEqual(versions(self.user), before)
+        self.assertEqual(StudentModuleHistory.objects.count(), 4)
+
+    def test_delivery_that_crashed_before_it_deleted_is_repeated_without_a_trace(self):
+        self.write_through_an_outage()
+        with patch("django.db.models.query.QuerySet.delete", side_effect=KeyboardInterrupt):
+            self.assertRaises(KeyboardInterrupt, deliver)
+        self.assertEqual((StudentModuleHistory.objects.count(), PendingHistory.objects.count()), (4, 2))
+        self.assertEqual([version for version, _ in versions(self.user)], [4, 3, 2, 1])
+        deliver()
+        self.assertEqual((StudentModuleHistory.objects.count(), PendingHistory.objects.count()), (4, 0))
+
+    def test_delivery_during_the_outage_leaves_all_waiting(self):
+        with history_outage():
+            self.set(1)
+            result = deliver()
+        self.assertIsNotNone(result.error)
+        self.assertEqual(PendingHistory.objects.count(), 1)
+
+    def test_a_deleted_row_is_complete_while_its_end_waits(self):
+        self.set(1)
+        with history_outage():
+            StudentModule.objects.get().delete()
+        self.assertEqual([entry.action for entry in timeline(self.user, usage("block"))], ["deleted", "created"])
+        deliver()
+        self.assertEqual([entry.action for entry in timeline(self.user, usage("block"))], ["deleted", "created"])
+
+    def test_the_command_returns_when_everything_is_delivered_and_raises_otherwise(self):
+        cases = [
+            ({"dry_run": True}, 0, "3 entries wait", "", 3),
+            ({"limit": 1}, 3, "Delivered 1 entries", "Run `manage.py deliver_history` again.", 2),
+            ({}, 0, "Delivered 2 entries", "", 0),
+            ({}, 0, "Delivered 0 entries", "", 0),
+        ]
+        with history_outage():
+            for value in range(3):
+                self.set(value)
+            failed = run_command("deliver_history")
+            self.assertEqual((failed.output, failed.code), ("", 1))
+            self.assertRegex(failed.message, "not delivered: .* Run `manage.py history_health`")
+        for options, code, output, message, left in cases:
+            with self.subTest(options=options):
+                done = run_command("deliver_history", **options)
+                self.assertEqual(done.code, code)
+                self.assertIn(output, done.output)
+                self.assertIn(message, done.message)
+                self.assertEqual(bool(done.message), bool(code))
+                self.assertEqual(PendingHistory.objects.count(), left)
+
+    def test_the_exit_codes_of_the_command_line(self):
+        with history_outage():
+            self.set(1)
+            self.set(2)
+            self.assertEqual(exit_code("deliver_history"), 1)
+        self.assertEqual(exit_code("deliver_history", "--limit=1"), 3)
+        self.assertEqual(exit_code("deliver_history"), 0)
+
+    def test_a_refused_entry_does_not_hold_up_the_others(self):
+        with history_outage():
+            for value in range(3):
+                self.set(value)
+        poison = PendingHistory.objects.get(version=2)
+        PendingHistory.objects.filter(pk=poison.pk).update(action="x" * 8, reason="poison")
+
+        def refuse(entries):
+            if any(entry.reason == "poison" for entry in entries):
+                raise DataError("refused")
+            write(entries)
+
+        write = write_ahead.write_entries
+        with patch("history.recording.delivery.write_entries", refuse):
+            result = deliver(batch_size=10)
+        self.assertEqual((result.delivered, result.refused), (2, 1))
+        self.assertEqual(PendingHistory.objects.get(), poison)
+
+    def test_an_entry_that_was_delivered_already_is_delivered_without_effect(self):
+        with history_outage():
+            self.set(1)
+            self.set(2)
+        write_ahead.write_entries([values_of(PendingHistory.objects.get(version=1))])
+        (before,) = StudentModuleHistory.objects.values()
+        self.assertEqual(deliver().delivered, 2)
+        self.assertEqual(StudentModuleHistory.objects.values().get(version=1), before)
+        self.assertEqual(versions(self.user), [(2, {"a": 2}), (1, {"a": 1})])
+
+    def test_a_conflict_in_the_history_database_is_tried_again(self):
+        calls = []
+
+        def once_deadlocked(entries):
+            calls.append(entries)
+            if len(calls) == 1:
+                raise OperationalError(1213, "Deadlock found when trying to get lock")
+            write(entries)
+
+        write = write_ahead.write_entries
+        with patch("history.recording.write_ahead.write_entries", once_deadlocked):
+            self.set(1)
+        self.assertEqual((len(calls), PendingHistory.objects.count()), (2, 0))
+
+
+def timeline_entry(user, version):
+    return next(entry for entry in timeline(user, usage("block")) if entry.version == version)

@@ -27,10 +27,12 @@ def lose_an_answer(learners: Collection[User], actor: User) -> StudentModule | N
         .select_related("student")
         .order_by("student_id")
     )
-    lost = next(filter(_was_regraded, rows), None)
-    if lost is None and (lost := next(filter(_solved_late, rows), None)) is not None:
-        _regrade(lost, actor)
-    return lost
+    for row in filter(_was_regraded, rows):
+        return row
+    for row in filter(_solved_late, rows):
+        _regrade(row, actor)
+        return row
+    return None
 
 
 def _was_regraded(row: StudentModule) -> bool:

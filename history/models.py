@@ -10,6 +10,7 @@ from history.querysets import AppendOnlyQuerySet, refusal
 from kvstore import signals
 from kvstore.fields import CaseSensitiveCharField, DigestField, LearningContextKeyField, UsageKeyField
 from kvstore.keys import MAX_TYPE_LENGTH
+from kvstore.signals import StateVersion
 from kvstore.versioning.context import MAX_REASON_LENGTH, MAX_REQUEST_ID_LENGTH
 
 IDENTIFYING_COLUMNS = ("student_module_id", "version", "digest")
@@ -63,6 +64,13 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.version} of learner {self.student_id}, {self.module_state_key}"
+
+    def as_version(self) -> StateVersion:
+        """Return the values of the entry, the keys as text."""
+        values = StateVersion(*(getattr(self, name) for name in StateVersion._fields))
+        return values._replace(
+            action=str(self.action), course_id=str(self.course_id), module_state_key=str(self.module_state_key)
+        )
 
 
 class StudentModuleHistory(Entry):

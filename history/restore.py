@@ -7,15 +7,13 @@ from history.exceptions import RestoreRefused
 from history.models import Entry
 from history.reading.outline import find_entry
 from history.reading.ownership import Owner
-from history.recording.entries import values_of
 from kvstore.keys import BlockAddress, block_address
 from kvstore.signals import DELETED, RESTORED
 from kvstore.storage.writing import provided, write_states
 from kvstore.versioning import codec
 from kvstore.versioning.context import Source, change_context, restoring_from
 from kvstore.versioning.digests import digest_of
-from kvstore.versioning.rows import Row
-from kvstore.versioning.versions import Values
+from kvstore.versioning.versions import Row, Values
 
 
 def restore(entry: Entry, *, expected_version: int, reason: str, actor: Any = None, grade: bool = False) -> int:
@@ -55,7 +53,7 @@ def _committed(entry: Entry, address: BlockAddress) -> Entry:
     found: Entry | None = find_entry(owner, entry.student_module_id, entry.version, bytes(entry.digest).hex())
     if found is None:
         raise RestoreRefused(f"There is no {entry} in the history; nothing was written.")
-    if digest_of(values_of(found)) != found.digest:
+    if digest_of(found.as_version()) != found.digest:
         raise RestoreRefused(f"Version {found.version} does not have the digest of its values: the entry was altered.")
     return found
 

@@ -25,7 +25,7 @@ from kvstore.storage.reading import CorruptRows, stored_states, walk
 from kvstore.storage.scopes import USER_STATE, place
 from kvstore.storage.writing import overlay, removal, write_states
 from kvstore.versioning import codec
-from kvstore.versioning.rows import Row
+from kvstore.versioning.versions import Row
 
 HISTORY_LABEL = "xblock_history"
 

@@ -7,20 +7,17 @@ scopes are one row for each field, because learners or blocks share them and wri
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
 from opaque_keys.edx.keys import UsageKey
 
 from kvstore.fields import CaseSensitiveCharField, DigestField, LearningContextKeyField, UsageKeyField
-from kvstore.keys import BLOCK_FAMILY, MAX_FAMILY_LENGTH, MAX_TYPE_LENGTH, usage_key_in_course
+from kvstore.keys import BLOCK_FAMILY, MAX_FAMILY_LENGTH, MAX_TYPE_LENGTH, block_address, usage_key_in_course
 from kvstore.querysets import StudentModuleQuerySet
 from kvstore.versioning import instances
-from kvstore.versioning.versions import Values
-
-if TYPE_CHECKING:
-    from kvstore.versioning.rows import Row
+from kvstore.versioning.versions import COLUMNS, VERSION_COLUMNS, Row
 
 
 class StudentModule(models.Model):
@@ -56,7 +53,7 @@ class StudentModule(models.Model):
     # Identifies the current version and, through it, every version before. NULL: never written by this store.
     digest = DigestField(null=True)
 
-    objects = StudentModuleQuerySet.as_manager()
+    objects: ClassVar[models.Manager[StudentModule]] = StudentModuleQuerySet.as_manager()
 
     deletion_is_recorded = False
     """whether the history has the entry of the deletion that is about to be made; not stored"""
@@ -131,10 +128,17 @@ class StudentModule(models.Model):
         """Send the row to the database as Django does. Only :mod:`kvstore.versioning.instances` calls this."""
         super().save(**kwargs)
 
-    @property
-    def values(self) -> Values:
-        """What the current version says."""
-        return Values(self.state, self.grade, self.max_grade)
+    def as_row(self) -> Row:
+        """Return the values that the instance would be stored with, the keys as text. Raises UnusableKey."""
+        address = block_address(self.module_state_key, self.course_id)
+        values = {name: getattr(self, name) for name in COLUMNS}
+        return Row(**values | {"course_id": address.course_id, "module_state_key": address.usage_key})
+
+    def apply(self, row: Row) -> None:
+        """Set the columns that a write decides: the id, the values of the version, and the time of creation."""
+        self.pk = row.id
+        for name in (*VERSION_COLUMNS, "created"):
+            setattr(self, name, getattr(row, name))
 
     @property
     def address(self) -> tuple[str, str]:

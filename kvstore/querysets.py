@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from django.db import models, transaction
 
@@ -13,9 +13,9 @@ from kvstore.exceptions import UnrecordedWrite
 from kvstore.versioning import rows, versions
 from kvstore.versioning.chunks import chunked
 from kvstore.versioning.context import Origin, current_origin
+from kvstore.versioning.instances import complete_new
 
-if TYPE_CHECKING:
-    from kvstore.models import StudentModule
+ModelT = TypeVar("ModelT", bound=models.Model)
 
 # What a version says, and what says whose version it is.
 GUARDED_COLUMNS = {
@@ -30,27 +30,27 @@ GUARDED_COLUMNS = {
 }
 
 
-class StudentModuleQuerySet(models.QuerySet["StudentModule"]):
+class StudentModuleQuerySet(models.QuerySet[Any]):
     """Rows of StudentModule. Bulk creation is recorded; bulk changes of recorded columns are refused."""
 
     def update(self, **kwargs: Any) -> int:
         _refuse_guarded("update", kwargs)
         return super().update(**kwargs)
 
-    def bulk_update(self, objs: Iterable[StudentModule], fields: Iterable[str], batch_size: int | None = None) -> int:
+    def bulk_update(self, objs: Iterable[Any], fields: Iterable[str], batch_size: int | None = None) -> int:
         names = list(fields)
         _refuse_guarded("bulk_update", names)
         return super().bulk_update(objs, names, batch_size)
 
     def bulk_create(
         self,
-        objs: Iterable[StudentModule],
+        objs: Iterable[Any],
         batch_size: int | None = None,
         ignore_conflicts: bool = False,  # noqa: FBT001, FBT002  Django's signature
         update_conflicts: bool = False,  # noqa: FBT001, FBT002  likewise
         update_fields: Collection[str] | None = None,
         unique_fields: Collection[str] | None = None,
-    ) -> list[StudentModule]:
+    ) -> list[Any]:
         """Create rows as their version 1. Raises IntegrityError, and creates none, where a row is there already."""
         if ignore_conflicts or update_conflicts:
             raise UnrecordedWrite(
@@ -61,7 +61,7 @@ class StudentModuleQuerySet(models.QuerySet["StudentModule"]):
             raise ValueError("Batch size must be a positive integer.")
         instances = list(objs)
         for instance in instances:
-            versions.check_new(instance)
+            complete_new(instance)
         with_ids, without_ids = _parted(instances)
         with transaction.atomic(using=self.db):
             now, origin = versions.now(), current_origin(self.db)
@@ -70,18 +70,23 @@ class StudentModuleQuerySet(models.QuerySet["StudentModule"]):
                     self._create(chunk, now, origin)
         return instances
 
-    def _create(self, instances: list[StudentModule], now: datetime, origin: Origin) -> None:
-        new = [rows.row_of(instance) for instance in instances]
+    def _create(self, instances: list[Any], now: datetime, origin: Origin) -> None:
+        new = [instance.as_row() for instance in instances]
         made = [versions.begin(row, now, origin) for row in new]
         rows.insert(self.model, new, self.db)
         for instance, row in zip(instances, new, strict=True):
-            rows.apply(row, instance)
+            instance.apply(row)
             instance._state.adding, instance._state.db = False, self.db
         versions.announce(rows.with_ids(made, new), self.db)
 
 
-def _parted(instances: Iterable[StudentModule]) -> tuple[list[StudentModule], list[StudentModule]]:
-    parts: tuple[list[StudentModule], list[StudentModule]] = ([], [])
+def unguarded(model: type[ModelT], using: str) -> models.QuerySet[ModelT]:
+    """Return the stored instances of a model without the guards that its manager has against unrecorded writes."""
+    return models.QuerySet(model, using=using)
+
+
+def _parted(instances: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+    parts: tuple[list[Any], list[Any]] = ([], [])
     for instance in instances:
         key: int | None = instance.pk
         parts[key is None].append(instance)

@@ -10,7 +10,6 @@ from bench import course
 from bench.case import STORE
 from bench.contenders.writer import Operation, Writer
 from history.models import StudentModuleHistory
-from history.recording.entries import values_of
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache
 from kvstore.models import StudentModule
 from kvstore.versioning.digests import digest_of
@@ -38,7 +37,7 @@ class StoreTables(Writer):
         told = (entry.action, entry.student_id, entry.course_id, entry.module_state_key, entry.created)
         expected = ("changed", row.student_id, row.course_id, row.module_state_key, row.modified)
         assert told == expected, f"{self.name} put a wrong identity into the history: {told}."
-        assert entry.digest == row.digest == digest_of(values_of(entry)), f"{self.name} stored a wrong digest."
+        assert entry.digest == row.digest == digest_of(entry.as_version()), f"{self.name} stored a wrong digest."
         assert entry.previous == before.digest, f"{self.name} did not continue the chain of digests."
 
 

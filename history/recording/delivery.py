@@ -10,7 +10,6 @@ from django.utils.connection import ConnectionDoesNotExist
 from history.conf import conf
 from history.database.deadline import bounded, unavailable_while_locked
 from history.models import PendingHistory, StudentModuleHistory
-from history.recording.entries import values_of
 from history.recording.write_ahead import write_entries
 from kvstore.versioning.transactions import in_transaction
 
@@ -111,7 +110,7 @@ def _insert(batch: Sequence[PendingHistory]) -> list[PendingHistory]:
 
 def _insert_each(batch: Sequence[PendingHistory]) -> list[PendingHistory]:
     try:
-        write_entries([values_of(entry) for entry in batch])
+        write_entries([entry.as_version() for entry in batch])
     except REFUSED as error:
         if len(batch) > 1:
             return [entry for entry in batch if _insert_each([entry])]

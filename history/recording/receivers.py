@@ -13,7 +13,6 @@ from django.db import DatabaseError, OperationalError, router, transaction
 from history.conf import conf, is_recorded
 from history.exceptions import HistoryUnavailable
 from history.models import PendingHistory, StudentModuleHistory
-from history.recording.entries import COLUMNS
 from history.recording.erasure import ERASE, erase_when_committed
 from history.recording.write_ahead import try_entries, write_entries
 from kvstore.signals import DELETED, StateVersion, state_written
@@ -71,7 +70,7 @@ def _record_apart(entries: Sequence[StateVersion], using: str) -> None:
 
 def keep_waiting(entries: Sequence[StateVersion], using: str) -> None:
     """Write entries beside the state, in its transaction."""
-    sql.insert(PendingHistory, COLUMNS, entries, using)
+    sql.insert(PendingHistory, StateVersion._fields, entries, using)
     logger.info(
         "%s history entries wait beside the state for the history database.",
         len(entries),

@@ -11,7 +11,6 @@ from history.conf import conf
 from history.database.circuit_breaker import breaker
 from history.database.deadline import bounded
 from history.models import IDENTIFYING_COLUMNS, StudentModuleHistory
-from history.recording.entries import COLUMNS
 from kvstore.signals import StateVersion
 from kvstore.versioning.sql import insert_missing
 from kvstore.versioning.transactions import is_conflict, is_lock_timeout
@@ -24,7 +23,7 @@ CONFLICT_ATTEMPTS = 3
 def write_entries(entries: Sequence[StateVersion]) -> None:
     """Write entries in one statement; those that are stored already stay as they are. Raises the database's error."""
     using = router.db_for_write(StudentModuleHistory)
-    insert_missing(StudentModuleHistory, COLUMNS, entries, using, unique_columns=IDENTIFYING_COLUMNS)
+    insert_missing(StudentModuleHistory, StateVersion._fields, entries, using, unique_columns=IDENTIFYING_COLUMNS)
 
 
 def try_entries(entries: Sequence[StateVersion]) -> bool:

@@ -12,15 +12,14 @@ from django.db.models import Count, Max
 
 from history.models import Erasure, PendingHistory
 from history.reading.chain import LINK_COLUMNS, EntryLink, Link
-from history.recording.entries import COLUMNS
+from history.reading.scan import KEYS, Identity, delivered
 from history.recovery.plan import Present
-from history.verification.summaries import KEYS, Identity, delivered
 from kvstore.models import StudentModule
 from kvstore.signals import StateVersion
 from kvstore.storage.reading import stored_text
 
 IDENTITY: tuple[Any, ...] = ("student_id", *map(stored_text, KEYS))
-ENTRY_COLUMNS = [stored_text(name) if name in KEYS else name for name in COLUMNS]
+ENTRY_COLUMNS = [stored_text(name) if name in KEYS else name for name in StateVersion._fields]
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from django.db.models import Count
 
 from history.conf import ALL_BLOCK_TYPES, conf, is_recorded
 from history.models import StudentModuleHistory
+from history.reading.scan import next_row_ids
 from history.recovery.lineages import Lineage, entry_of, highest_row_id, is_superseded, lineages, suspects
 from history.recovery.plan import Period, Plan, plan
 from history.recovery.results import RecoveredRow, Recovery, Result
-from history.verification.summaries import next_row_ids
 from kvstore.exceptions import WriteConflict
 from kvstore.models import StudentModule
 from kvstore.signals import DELETED, StateVersion

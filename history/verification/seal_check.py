@@ -13,11 +13,12 @@ from django.db.models import Max
 
 from history.exceptions import UnusableSeal
 from history.models import Erasure
+from history.reading.scan import delivered, entries_between
 from history.recording.delivery import waiting
 from history.verification.row_check import SHOWN_VERSIONS, Problem
 from history.verification.seal_files import SealFile
 from history.verification.seals import SealedHead, by_row
-from history.verification.summaries import check_digest, delivered, entries_between
+from history.verification.summaries import check_digest
 from history.verification.verify import BATCH_SIZE, Verification
 from kvstore.signals import StateVersion
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from history.export import iso
-from history.verification.summaries import checks_of, entries_between, next_row_ids, rows_between
+from history.reading.scan import entries_between, next_row_ids, rows_between
+from history.verification.summaries import checks_of
 from kvstore.versioning.digests import format_of
 
 SEAL_FORMAT = 1

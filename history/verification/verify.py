@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from history.conf import is_recorded
+from history.reading.scan import next_row_ids
 from history.verification.row_check import Problem, examine
-from history.verification.summaries import RowCheck, checks_between, next_row_ids
+from history.verification.summaries import RowCheck, checks_between
 
 BATCH_SIZE = 200
 """rows of the state compared at once"""

@@ -12,10 +12,11 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, router
 
 from kvstore.models import StudentModule
+from kvstore.querysets import unguarded
 from kvstore.signals import DELETED, StateVersion
-from kvstore.versioning import rows, versions
-from kvstore.versioning.rows import IDENTITY, Row
+from kvstore.versioning import rows
 from kvstore.versioning.transactions import in_transaction
+from kvstore.versioning.versions import IDENTITY, Row
 
 Position = tuple[int, bytes | None]
 """the version and the digest of a row"""
@@ -81,14 +82,14 @@ def _obstacle(version: StateVersion, expected: Position | None, row: Row | None,
     if expected is not None:
         return Outcome.MOVED
     own = dict(zip(IDENTITY, _identity(version), strict=True))
-    if versions.plain_rows(StudentModule, using).filter(**own).exists():
+    if unguarded(StudentModule, using).filter(**own).exists():
         return Outcome.OTHER_ROW
     return Outcome.DONE if _has_learner(version, using) else Outcome.NO_LEARNER
 
 
 def _write(version: StateVersion, row: Row | None, created: datetime, using: str) -> None:
     if version.action == DELETED:
-        instance = versions.plain_rows(StudentModule, using).get(pk=version.student_module_id)
+        instance = unguarded(StudentModule, using).get(pk=version.student_module_id)
         instance.deletion_is_recorded = True
         instance.delete(using=using)
         return

@@ -16,9 +16,8 @@ from kvstore.storage.reading import TABLE, parsed
 from kvstore.versioning import codec, rows, versions
 from kvstore.versioning.chunks import chunked
 from kvstore.versioning.context import Origin, current_origin
-from kvstore.versioning.rows import Row
 from kvstore.versioning.transactions import in_transaction
-from kvstore.versioning.versions import Values
+from kvstore.versioning.versions import Row, Values
 
 Change = Callable[[Row], Values]
 """Computes what a row shall say next from the locked row; its own values where nothing changes. It must not write."""

@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol
 
 from django.db import DatabaseError, router
 
 from kvstore.exceptions import CorruptState, UnrecordedWrite
+from kvstore.keys import block_address
 from kvstore.signals import CHANGED, CREATED
 from kvstore.versioning import codec, rows, versions
 from kvstore.versioning.context import current_origin
-from kvstore.versioning.rows import Row
 from kvstore.versioning.transactions import in_transaction
-from kvstore.versioning.versions import Values
-
-if TYPE_CHECKING:
-    from kvstore.models import StudentModule
+from kvstore.versioning.versions import Row, Values
 
 IDENTITY_COLUMNS = ("student_id", "course_id", "module_state_key", "module_type")
 OTHER_COLUMNS = ("done",)
 LOADED_COLUMNS = (*IDENTITY_COLUMNS, *versions.RECORDED_COLUMNS, *OTHER_COLUMNS)
 
 
-def remember(row: StudentModule, fields: Collection[str] | None = None) -> None:
+class Instance(Protocol):
+    """An instance of Instance, as far as this module uses it."""
+
+    _meta: ClassVar[Any]
+    _state: Any
+    pk: Any
+    course_id: Any
+    module_state_key: Any
+    module_type: Any
+    state: Any
+    grade: Any
+    max_grade: Any
+    version: Any
+    digest: Any
+    loaded: dict[str, Any]
+    compute_digest: Callable[[], bytes] | None
+
+    def as_row(self) -> Row: ...
+    def apply(self, row: Row) -> None: ...
+    def write(self, **arguments: Any) -> None: ...
+
+
+def remember(row: Instance, fields: Collection[str] | None = None) -> None:
     """Keep what these columns (all, with None) hold now as what is stored, to tell later what was changed."""
     names = LOADED_COLUMNS if fields is None else [name for name in LOADED_COLUMNS if name in fields]
     row.loaded |= {name: row.__dict__[name] for name in names if name in row.__dict__}
 
 
 def save(
-    row: StudentModule,
+    row: Instance,
     *,
     force_insert: Any,
     force_update: bool,
@@ -38,7 +57,8 @@ def save(
     update_fields: Iterable[str] | None,
 ) -> None:
     """Do what :meth:`StudentModule.save` says."""
-    alias = using or router.db_for_write(type(row), instance=row)
+    model: Any = type(row)
+    alias = using or router.db_for_write(model, instance=row)
     names = None if update_fields is None else _checked_names(row, update_fields)
     if force_insert or (row._state.adding and not force_update and names is None):
         _insert(row, alias, force_insert)
@@ -46,7 +66,15 @@ def save(
         _update(row, alias, names)
 
 
-def _checked_names(row: StudentModule, update_fields: Iterable[str]) -> set[str]:
+def complete_new(instance: Instance) -> None:
+    """Complete an instance that is not stored yet. Raises UnstorableValue, UnstorableScore or UnusableKey."""
+    address = block_address(instance.module_state_key, instance.course_id)
+    instance.module_type = instance.module_type or address.block_type
+    values = Values(instance.state, instance.grade, instance.max_grade)
+    instance.state, instance.grade, instance.max_grade = versions.checked(values, str(instance))
+
+
+def _checked_names(row: Instance, update_fields: Iterable[str]) -> set[str]:
     names = set(update_fields)
     known = {name for column in row._meta.concrete_fields for name in (column.name, column.attname)}
     if names - known:
@@ -54,8 +82,8 @@ def _checked_names(row: StudentModule, update_fields: Iterable[str]) -> set[str]
     return names
 
 
-def _insert(instance: StudentModule, using: str, force_insert: Any) -> None:
-    versions.check_new(instance)
+def _insert(instance: Instance, using: str, force_insert: Any) -> None:
+    complete_new(instance)
     before = instance.pk, instance._state.adding, instance.version, instance.digest
 
     def reset() -> None:
@@ -63,13 +91,13 @@ def _insert(instance: StudentModule, using: str, force_insert: Any) -> None:
 
     def insert() -> None:
         reset()
-        origin, row = current_origin(using), rows.row_of(instance)
+        origin, row = current_origin(using), instance.as_row()
         made = [versions.begin(row, versions.now(), origin)]
-        rows.apply(row, instance)
+        instance.apply(row)
 
         def compute_digest() -> bytes:
             # A receiver of pre_save may have had the last word on what is written.
-            made[:] = [versions.version_of(rows.row_of(instance), CREATED, origin, None)]
+            made[:] = [versions.version_of(instance.as_row(), CREATED, origin, None)]
             return made[0].digest
 
         # Without force_insert Django first updates a row that has this id, past the lock and the merge.
@@ -85,7 +113,7 @@ def _insert(instance: StudentModule, using: str, force_insert: Any) -> None:
     remember(instance)
 
 
-def _update(instance: StudentModule, using: str, update_fields: set[str] | None) -> None:
+def _update(instance: Instance, using: str, update_fields: set[str] | None) -> None:
     changed = _changed(instance)
     # What the caller left out of update_fields stays on the instance, to be saved another time.
     mine = {name: value for name, value in changed.items() if update_fields is None or name in update_fields}
@@ -94,8 +122,10 @@ def _update(instance: StudentModule, using: str, update_fields: set[str] | None)
     checked = versions.checked(Values(mine.get("state"), mine.get("grade"), mine.get("max_grade")), where)
     mine |= {name: getattr(checked, name) for name in versions.SCORE_COLUMNS if name in mine}
 
+    model: Any = type(instance)
+
     def update() -> None:
-        stored = rows.lock_by_id(type(instance), instance.pk, using)
+        stored = rows.lock_by_id(model, instance.pk, using)
         if stored is None:
             raise DatabaseError(f"{where} was deleted meanwhile, so it cannot be saved.")
         _refuse_moving(instance, [name for name in IDENTITY_COLUMNS if name in changed], stored)
@@ -127,7 +157,7 @@ def _update(instance: StudentModule, using: str, update_fields: set[str] | None)
     remember(instance, kept)
 
 
-def _write(instance: StudentModule, compute_digest: Callable[[], bytes], **arguments: Any) -> None:
+def _write(instance: Instance, compute_digest: Callable[[], bytes], **arguments: Any) -> None:
     """Send the instance to the database with the digest of what is really sent."""
     instance.compute_digest = compute_digest
     try:
@@ -136,7 +166,7 @@ def _write(instance: StudentModule, compute_digest: Callable[[], bytes], **argum
         instance.compute_digest = None
 
 
-def _changed(row: StudentModule) -> dict[str, Any]:
+def _changed(row: Instance) -> dict[str, Any]:
     """Return the columns that the program changed since the row was loaded."""
     loaded = row.loaded
     return {
@@ -146,7 +176,7 @@ def _changed(row: StudentModule) -> dict[str, Any]:
     }
 
 
-def _refuse_moving(row: StudentModule, names: Iterable[str], stored: Row) -> None:
+def _refuse_moving(row: Instance, names: Iterable[str], stored: Row) -> None:
     columns: dict[str, Any] = {name: row._meta.get_field(name) for name in names}
     moved = [name for name in names if columns[name].get_prep_value(getattr(row, name)) != getattr(stored, name)]
     if moved:
@@ -156,7 +186,7 @@ def _refuse_moving(row: StudentModule, names: Iterable[str], stored: Row) -> Non
         )
 
 
-def _merged(row: StudentModule, stored: Row, mine: dict[str, Any]) -> Values:
+def _merged(row: Instance, stored: Row, mine: dict[str, Any]) -> Values:
     """Return what is stored, with the program's changes in it."""
     values = stored.values
     for name in ("grade", "max_grade"):
@@ -168,7 +198,7 @@ def _merged(row: StudentModule, stored: Row, mine: dict[str, Any]) -> Values:
     return values
 
 
-def _merged_state(row: StudentModule, mine: str | None, stored: Row) -> str | None:
+def _merged_state(row: Instance, mine: str | None, stored: Row) -> str | None:
     loaded = row.loaded.get("state")
     if stored.state == loaded or mine is None:
         return mine

@@ -3,65 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kvstore.keys import BlockAddress, block_address
+from django.db.models import Model, QuerySet
+
+from kvstore.keys import BlockAddress
 from kvstore.signals import StateVersion
 from kvstore.versioning import sql
-from kvstore.versioning.versions import VERSION_COLUMNS, Values, plain_rows
-
-if TYPE_CHECKING:
-    from kvstore.models import StudentModule
-
-NOT_APPLICABLE = "na"
-
-
-@dataclass(slots=True)
-class Row:
-    """One row, stored or about to be."""
-
-    student_id: int
-    course_id: str
-    module_state_key: str
-    module_type: str
-    state: str | None = None
-    grade: float | None = None
-    max_grade: float | None = None
-    done: str = NOT_APPLICABLE
-    version: int = 0
-    # A datetime, a datetime and an integer, and None before the first version, as on an instance.
-    created: Any = None
-    modified: Any = None
-    digest: bytes | None = None
-    id: Any = None
-
-    @property
-    def values(self) -> Values:
-        """What the current version says."""
-        return Values(self.state, self.grade, self.max_grade)
-
-    @property
-    def address(self) -> tuple[str, str]:
-        """The course and the block."""
-        return self.course_id, self.module_state_key
-
-
-COLUMNS = tuple(column.name for column in fields(Row))
-NEW_COLUMNS = tuple(name for name in COLUMNS if name != "id")
-IDENTITY = ("student_id", "course_id", "module_state_key")
-
-
-def row_of(instance: StudentModule) -> Row:
-    """Return what an instance would be stored as."""
-    address = block_address(instance.module_state_key, instance.course_id)
-    values = {name: getattr(instance, name) for name in COLUMNS}
-    return Row(**values | {"course_id": address.course_id, "module_state_key": address.usage_key})
+from kvstore.versioning.versions import COLUMNS, IDENTITY, NEW_COLUMNS, VERSION_COLUMNS, Row
 
 
 def lock(
-    model: type[StudentModule], student_id: int, addresses: Collection[BlockAddress], using: str
+    model: type[Model], student_id: int, addresses: Collection[BlockAddress], using: str
 ) -> dict[tuple[str, str], Row]:
     """Lock a learner's rows of these blocks, in the order of their ids, and return them by course and block."""
     filters: dict[str, Collection[Any]] = {
@@ -73,13 +27,13 @@ def lock(
     return {row.address: row for row in found}
 
 
-def lock_by_id(model: type[StudentModule], row_id: int, using: str) -> Row | None:
+def lock_by_id(model: type[Model], row_id: int, using: str) -> Row | None:
     """Lock the row with this id and return it; None where there is none."""
     found = sql.select_for_update(model, COLUMNS, {"id": [row_id]}, using)
     return Row(*found[0]) if found else None
 
 
-def insert(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
+def insert(model: type[Model], rows: Sequence[Row], using: str) -> None:
     """Insert new rows in one statement and give them their ids; either all or none of them have ids already."""
     columns = NEW_COLUMNS if rows[0].id is None else COLUMNS
     ids = sql.insert(model, columns, list(map(attrgetter(*columns), rows)), using)
@@ -89,7 +43,7 @@ def insert(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
         _look_up_ids(model, rows, using)
 
 
-def update(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
+def update(model: type[Model], rows: Sequence[Row], using: str) -> None:
     """Write the next versions of locked rows in one statement."""
     if len(rows) == 1:
         sql.update(model, rows[0].id, {name: getattr(rows[0], name) for name in VERSION_COLUMNS}, using)
@@ -108,17 +62,10 @@ def with_ids(made: Sequence[StateVersion], rows: Sequence[Row]) -> list[StateVer
     ]
 
 
-def apply(row: Row, instance: StudentModule) -> None:
-    """Set what the write path decides about a row on an instance of it."""
-    instance.pk = row.id
-    for name in (*VERSION_COLUMNS, "created"):
-        setattr(instance, name, getattr(row, name))
-
-
-def _look_up_ids(model: type[StudentModule], rows: Sequence[Row], using: str) -> None:
+def _look_up_ids(model: type[Model], rows: Sequence[Row], using: str) -> None:
     """Give rows their ids on MySQL, which does not say which it gave; the unique constraint tells."""
     filters = {f"{name}__in": {getattr(row, name) for row in rows} for name in IDENTITY}
-    stored = plain_rows(model, using).filter(**filters)
-    found = {(instance.student_id, instance.address): instance.pk for instance in stored}
+    stored: QuerySet[Any] = QuerySet(model, using=using)
+    found = {(instance.student_id, instance.address): instance.pk for instance in stored.filter(**filters)}
     for row in rows:
         row.id = found[row.student_id, row.address]

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from django.db import models
 from django.utils import timezone
 
 from kvstore.exceptions import UnstorableScore, UnstorableValue
-from kvstore.keys import block_address
 from kvstore.signals import CHANGED, CREATED, StateVersion, state_written
 from kvstore.versioning import codec
 from kvstore.versioning.context import Origin
 from kvstore.versioning.digests import digest_of
-
-if TYPE_CHECKING:
-    from kvstore.models import StudentModule
-    from kvstore.versioning.rows import Row
 
 SCORE_COLUMNS = ("grade", "max_grade")
 RECORDED_COLUMNS = ("state", *SCORE_COLUMNS)
@@ -37,9 +32,42 @@ class Values(NamedTuple):
     max_grade: float | None
 
 
-def plain_rows(model: type[StudentModule], using: str) -> models.QuerySet[StudentModule]:
-    """Return the rows without the guards that StudentModule.objects has against writes past this path."""
-    return models.QuerySet(model, using=using)
+NOT_APPLICABLE = "na"
+
+
+@dataclass(slots=True)
+class Row:
+    """One row, stored or about to be."""
+
+    student_id: int
+    course_id: str
+    module_state_key: str
+    module_type: str
+    state: str | None = None
+    grade: float | None = None
+    max_grade: float | None = None
+    done: str = NOT_APPLICABLE
+    version: int = 0
+    # A datetime, a datetime and an integer, and None before the first version, as on an instance.
+    created: Any = None
+    modified: Any = None
+    digest: bytes | None = None
+    id: Any = None
+
+    @property
+    def values(self) -> Values:
+        """What the current version says."""
+        return Values(self.state, self.grade, self.max_grade)
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """The course and the block."""
+        return self.course_id, self.module_state_key
+
+
+COLUMNS = tuple(column.name for column in fields(Row))
+NEW_COLUMNS = tuple(name for name in COLUMNS if name != "id")
+IDENTITY = ("student_id", "course_id", "module_state_key")
 
 
 def checked(values: Values, where: str) -> Values:
@@ -62,13 +90,6 @@ def checked_score(score: Any, where: str) -> float | None:
     except OverflowError:
         pass
     raise UnstorableScore(f"{where} is {score!r:.60}; pass a finite number or None.")
-
-
-def check_new(row: StudentModule) -> None:
-    """Complete a row that is not stored yet. Raises UnstorableValue, UnstorableScore or UnusableKey."""
-    address = block_address(row.module_state_key, row.course_id)
-    row.module_type = row.module_type or address.block_type
-    row.state, row.grade, row.max_grade = checked(row.values, str(row))
 
 
 def begin(row: Row, now: datetime, origin: Origin, action: str = CREATED) -> StateVersion:

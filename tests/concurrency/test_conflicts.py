@@ -15,8 +15,8 @@ from xblock.fields import Scope
 from history.api import timeline
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, SaveFailed, WriteConflict
 from kvstore.models import StudentModule
+from kvstore.querysets import unguarded
 from kvstore.testing import UserFactory
-from kvstore.versioning.versions import plain_rows
 from tests.kvstore.cache.blocks import COURSE, block, key_for, usage
 
 
@@ -31,7 +31,7 @@ class Deadlocks(TransactionTestCase):
         self.client.set_many(self.user.username, {self.first: {"a": 0}, self.second: {"a": 0}})
 
     def row(self, key):
-        return plain_rows(StudentModule, "default").filter(module_state_key=key)
+        return unguarded(StudentModule, "default").filter(module_state_key=key)
 
     def crossing(self):
         """Lock the second row, let the writer take the first and wait for the second, then ask for the first."""

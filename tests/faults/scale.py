@@ -62,8 +62,7 @@ def insert(ids: range, versions: int) -> None:
     from kvstore.signals import CHANGED, CREATED
     from kvstore.versioning import sql
     from kvstore.versioning.context import Origin
-    from kvstore.versioning.rows import COLUMNS, Row
-    from kvstore.versioning.versions import Values, make_next
+    from kvstore.versioning.versions import COLUMNS, Row, Values, make_next
 
     new = [Row(1, COURSE, f"{BLOCK}{number}", "problem", id=number) for number in ids]
     values, origin = Values(STATE, None, None), Origin(None, "", "", None, None, 1)

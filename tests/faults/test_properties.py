@@ -25,18 +25,17 @@ from history.api import change_context, timeline
 from history.database.circuit_breaker import breaker
 from history.models import PendingHistory, StudentModuleHistory
 from history.reading.committed import committed
+from history.reading.scan import delivered
 from history.reading.timeline import Span, timeline_of
 from history.recording import delivery, write_ahead
-from history.recording.entries import values_of
-from history.verification.summaries import delivered
 from history.verification.verify import Verification, verify
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.keys import block_address
 from kvstore.models import StudentModule
+from kvstore.querysets import unguarded
 from kvstore.signals import StateVersion
 from kvstore.testing import UserFactory
 from kvstore.versioning import versions
-from kvstore.versioning.versions import plain_rows
 from tests.faults.model import Place, Version
 from tests.kvstore.cache.blocks import COURSE, usage
 
@@ -104,7 +103,7 @@ class Store(RuleBasedStateMachine):
         for patch in self.patches:
             patch.stop()
         breaker.reset()
-        for rows in (plain_rows(StudentModule, "default"), PendingHistory.objects.all(), delivered()):
+        for rows in (unguarded(StudentModule, "default"), PendingHistory.objects.all(), delivered()):
             rows._raw_delete(rows.db)
 
     def send(self, entries: list[StateVersion]) -> None:
@@ -275,12 +274,12 @@ class Store(RuleBasedStateMachine):
 
     @staticmethod
     def tables() -> tuple[Any, Any]:
-        return plain_rows(StudentModule, "default"), plain_rows(PendingHistory, "default")
+        return unguarded(StudentModule, "default"), unguarded(PendingHistory, "default")
 
     @staticmethod
     def set_sequence_back() -> None:
         table = StudentModule._meta.db_table
-        last = plain_rows(StudentModule, "default").aggregate(last=Max("pk"))["last"] or 0
+        last = unguarded(StudentModule, "default").aggregate(last=Max("pk"))["last"] or 0
         statement = {
             "sqlite": f"UPDATE sqlite_sequence SET seq = {last} WHERE name = '{table}'",  # noqa: S608  our own
             "postgresql": f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last + 1}, false)",
@@ -366,7 +365,7 @@ class Store(RuleBasedStateMachine):
 
     @invariant()
     def no_entry_ever_changes(self) -> None:
-        now = {(entry.student_module_id, entry.version, entry.digest): values_of(entry) for entry in delivered()}
+        now = {(entry.student_module_id, entry.version, entry.digest): entry.as_version() for entry in delivered()}
         assert now == self.stored | now and self.stored.keys() <= now.keys()
         self.stored = now
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from opaque_keys.edx.keys import CourseKey, UsageKey
 
 from history.models import StudentModuleHistory
-from history.recording.entries import values_of
 from kvstore.versioning.digests import digest_of
 
 COURSE = CourseKey.from_string("course-v1:Org+Course+Run")
@@ -31,7 +30,7 @@ def entry(version=1, state="{}", model=StudentModuleHistory, **columns):
 def sealed(one, previous=None):
     """Return an entry with the digest of its values, as the version after the one with the digest ``previous``."""
     one.previous, one.digest = previous, b""
-    one.digest = digest_of(values_of(one))
+    one.digest = digest_of(one.as_version())
     return one
 
 

@@ -18,7 +18,7 @@ from kvstore.admin import StudentModuleAdmin
 from kvstore.admin.base import ReadOnlyAdmin
 from kvstore.admin.changelist import KeysetChangeList
 from kvstore.models import StudentModule
-from kvstore.versioning.versions import plain_rows
+from kvstore.querysets import unguarded
 from tests.admin.lists.lists import ALIAS, HISTORY_LIST, STATE_LIST, WAITING_LIST, Lists, chained, digest
 
 COURSES = [CourseKey.from_string(f"course-v1:Org+Course+Run{number}") for number in range(2)]
@@ -46,12 +46,12 @@ class Pages(Lists, TestCase):
         for number, row in enumerate(rows):
             row.created = row.modified = FIRST
             row.grade, row.max_grade = (number % 3, 2) if number % 4 else (None, None)
-        plain_rows(StudentModule, "default").bulk_create(rows)
+        unguarded(StudentModule, "default").bulk_create(rows)
         cls.rows = list(StudentModule.objects.order_by("pk"))
         for row in cls.rows:
             cls.move(row, VERSIONS)
         entries = [cls.entry(row, version) for version in range(1, VERSIONS + 1) for row in cls.rows]
-        plain_rows(StudentModuleHistory, ALIAS).bulk_create(entries)
+        unguarded(StudentModuleHistory, ALIAS).bulk_create(entries)
 
     @classmethod
     def entry(cls, row, version, model=StudentModuleHistory):
@@ -69,7 +69,7 @@ class Pages(Lists, TestCase):
     @classmethod
     def move(cls, row, version):
         """Store that a row is at a version."""
-        plain_rows(StudentModule, "default").filter(pk=row.pk).update(version=version, digest=digest(row.pk, version))
+        unguarded(StudentModule, "default").filter(pk=row.pk).update(version=version, digest=digest(row.pk, version))
 
     def setUp(self):
         self.sign_in()
@@ -158,7 +158,7 @@ class Pages(Lists, TestCase):
         row = self.rows[0]
         row.refresh_from_db()
         row.modified = timezone.now()
-        plain_rows(StudentModuleHistory, ALIAS).bulk_create([self.entry(row, VERSIONS + 1)])
+        unguarded(StudentModuleHistory, ALIAS).bulk_create([self.entry(row, VERSIONS + 1)])
         again = [row.pk for row in self.client.get(HISTORY_LIST + changelist.next_link).context["cl"].result_list]
         self.assertEqual(second, again)
 
@@ -219,7 +219,7 @@ class Pages(Lists, TestCase):
         twins = [self.entry(row, VERSIONS + 1 + number) for number in range(2 * PAGE)]
         for twin in twins:
             twin.created = FIRST + timedelta(hours=1)
-        plain_rows(StudentModuleHistory, ALIAS).bulk_create(twins)
+        unguarded(StudentModuleHistory, ALIAS).bulk_create(twins)
         self.move(row, VERSIONS + 2 * PAGE)
         for query in ({}, {"course": str(row.course_id)}, {"q": "learner0"}):
             changelist = self.changelist(HISTORY_LIST, **query)
@@ -240,7 +240,7 @@ class Pages(Lists, TestCase):
         rolled_back = [self.entry(row, version) for version in versions]
         for entry in rolled_back:
             entry.digest = digest(row.pk, -entry.version)
-        plain_rows(StudentModuleHistory, ALIAS).bulk_create([*rolled_back, *entries])
+        unguarded(StudentModuleHistory, ALIAS).bulk_create([*rolled_back, *entries])
         self.move(row, versions[-1])
         query = {"q": f"id:{row.pk}"}
         seen = [pk for _, page in self.walk(HISTORY_LIST, query) for pk in page]

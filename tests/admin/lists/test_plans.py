@@ -16,10 +16,9 @@ from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
 
 from history.models import StudentModuleHistory
-from history.recording.entries import values_of
 from kvstore.admin.changelist import KeysetChangeList
 from kvstore.models import StudentModule
-from kvstore.versioning.versions import plain_rows
+from kvstore.querysets import unguarded
 from tests.admin.lists.lists import ALIAS, HISTORY_LIST, STATE_LIST, Lists, chained, digest
 from tests.kvstore.test_indexes import ANALYZE, explained, plan_nodes
 
@@ -67,7 +66,7 @@ class Plans(Lists, TransactionTestCase):
             for course in [self.courses[number % COURSES]]
             for place in range(BLOCKS)
         ]
-        plain_rows(StudentModule, "default").bulk_create(rows, batch_size=1000)
+        unguarded(StudentModule, "default").bulk_create(rows, batch_size=1000)
         entries = (
             StudentModuleHistory(
                 action="changed",
@@ -81,7 +80,7 @@ class Plans(Lists, TransactionTestCase):
             for version in range(1, VERSIONS + 1)
             for row in rows
         )
-        plain_rows(StudentModuleHistory, ALIAS).bulk_create(entries, batch_size=1000)
+        unguarded(StudentModuleHistory, ALIAS).bulk_create(entries, batch_size=1000)
         self.learner, self.course = users[LEARNERS // 2], self.courses[0]
         self.block = rows[1].module_state_key
 
@@ -168,12 +167,12 @@ class Plans(Lists, TransactionTestCase):
         """Entries below their rows' versions, and all of one version beside one that was rolled back."""
         between = {"from": self.written(1, 0).isoformat(), "until": self.written(2, 0).isoformat()}
         rolled_back = [
-            StudentModuleHistory(**values_of(entry)._replace(digest=digest(entry.student_module_id, 99))._asdict())
+            StudentModuleHistory(**entry.as_version()._replace(digest=digest(entry.student_module_id, 99))._asdict())
             for entry in StudentModuleHistory.objects.filter(version=1)
         ]
         table = connections[ALIAS].ops.quote_name(StudentModuleHistory._meta.db_table)
         for entries, queries in (([], 1), (rolled_back, 2)):
-            plain_rows(StudentModuleHistory, ALIAS).bulk_create(entries, batch_size=1000)
+            unguarded(StudentModuleHistory, ALIAS).bulk_create(entries, batch_size=1000)
             with CaptureQueriesContext(connections[ALIAS]) as captured:
                 shown = self.client.get(HISTORY_LIST, between).context["cl"].result_list
             self.assertEqual({entry.version for entry in shown}, {1})

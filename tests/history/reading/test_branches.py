@@ -11,8 +11,8 @@ from history.reading.outline import outline
 from history.reading.ownership import owner_of
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
+from kvstore.querysets import unguarded
 from kvstore.testing import UserFactory
-from kvstore.versioning.versions import plain_rows
 from tests.history.outages import rolled_back
 from tests.kvstore.cache.blocks import usage
 
@@ -27,10 +27,10 @@ class Branches(TransactionTestCase):
         self.staff = UserFactory(is_staff=True, is_superuser=True)
         self.client.force_login(self.staff)
         self.set(1, 2)
-        self.backup = plain_rows(StudentModule, "default").values().get()
+        self.backup = unguarded(StudentModule, "default").values().get()
         self.set(3, 4)
         self.lost = list(StudentModuleHistory.objects.filter(version__gt=2).order_by("version"))
-        plain_rows(StudentModule, "default").update(**self.backup)
+        unguarded(StudentModule, "default").update(**self.backup)
 
     def set(self, *answers):
         for answer in answers:

@@ -13,7 +13,6 @@ from history.api import change_context, timeline
 from history.models import PendingHistory, StudentModuleHistory
 from history.recording import write_ahead
 from history.recording.delivery import deliver
-from history.recording.entries import values_of
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory, assert_queries
@@ -151,7 +150,7 @@ class Waiting(TransactionTestCase):
         with history_outage():
             self.set(1)
             self.set(2)
-        write_ahead.write_entries([values_of(PendingHistory.objects.get(version=1))])
+        write_ahead.write_entries([PendingHistory.objects.get(version=1).as_version()])
         (before,) = StudentModuleHistory.objects.values()
         self.assertEqual(deliver().delivered, 2)
         self.assertEqual(StudentModuleHistory.objects.values().get(version=1), before)

@@ -6,7 +6,6 @@ from django.test import TestCase, override_settings
 
 from history.api import change_context, timeline
 from history.models import PendingHistory, StudentModuleHistory
-from history.recording.entries import values_of
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.keys import block_address
 from kvstore.models import StudentModule
@@ -153,7 +152,7 @@ class Phantoms(TestCase):
         self.assertEqual((phantom.grade, phantom.reason), (9, "phantom"))
         set_score(row.student_id, row.module_state_key, 1, 1)
         (entry,) = StudentModuleHistory.objects.filter(version=2).exclude(pk=phantom.pk)
-        self.assertEqual(values_of(StudentModuleHistory.objects.get(pk=phantom.pk)), values_of(phantom))
+        self.assertEqual(StudentModuleHistory.objects.get(pk=phantom.pk).as_version(), phantom.as_version())
         self.assertEqual(entry.previous, phantom.previous)
         row.refresh_from_db()
         self.assertEqual({name: getattr(entry, name) for name in COPIED}, {name: getattr(row, name) for name in COPIED})

@@ -6,7 +6,7 @@ from django.db import connection, models
 
 from history.models import PendingHistory
 from kvstore.models import StudentModule
-from kvstore.versioning.versions import plain_rows
+from kvstore.querysets import unguarded
 
 TABLE = StudentModule._meta.db_table
 
@@ -26,7 +26,7 @@ class Backup:
 
     def restore(self) -> None:
         """Put all of it back, past the store, and the next id with it."""
-        plain_rows(StudentModule, "default")._raw_delete("default")
+        unguarded(StudentModule, "default")._raw_delete("default")
         PendingHistory.objects.all().delete()
         for model, values in ((StudentModule, self.rows), (PendingHistory, self.pending)):
             models.QuerySet(model, using="default").bulk_create([model(**columns) for columns in values])
@@ -36,4 +36,4 @@ class Backup:
 
 def stored_rows() -> list[dict[str, Any]]:
     """Return every column of every row."""
-    return list(plain_rows(StudentModule, "default").order_by("pk").values())
+    return list(unguarded(StudentModule, "default").order_by("pk").values())

@@ -18,14 +18,14 @@ from django.utils import timezone
 
 from history.api import Recovery, deliver, recover, timeline
 from history.models import PendingHistory, StudentModuleHistory
+from history.reading.scan import delivered
 from history.recovery import recover as recovery
-from history.verification.summaries import delivered
 from history.verification.verify import Verification, verify
 from kvstore.api import DjangoXBlockUserStateClient, WriteConflict, set_score
 from kvstore.models import StudentModule
+from kvstore.querysets import unguarded
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
 from kvstore.versioning import rows
-from kvstore.versioning.versions import plain_rows
 from tests.history.outages import alias_missing, history_outage, rolled_back
 from tests.history.recovery.backups import Backup, stored_rows
 from tests.kvstore.cache.blocks import usage
@@ -221,7 +221,7 @@ class Missing(Recovering):
         self.set(1)
         lost = self.row().pk
         with connection.cursor() as cursor:
-            plain_rows(StudentModule, "default")._raw_delete("default")
+            unguarded(StudentModule, "default")._raw_delete("default")
             if connection.vendor == "sqlite":
                 cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [StudentModule._meta.db_table])
         self.recover(only_proved=True)

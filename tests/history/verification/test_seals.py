@@ -18,14 +18,14 @@ from django.test.utils import CaptureQueriesContext
 from history.api import deliver
 from history.exceptions import UnusableSeal
 from history.models import Erasure, PendingHistory, StudentModuleHistory
-from history.verification import summaries
+from history.reading import scan
+from history.reading.scan import delivered
 from history.verification.seal_files import SealFile
 from history.verification.seals import Seal, SealedHead
-from history.verification.summaries import delivered
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
+from kvstore.querysets import unguarded
 from kvstore.testing import UserFactory
-from kvstore.versioning.versions import plain_rows
 from tests.history.outages import history_outage, rolled_back
 from tests.history.verification.sealing import seal_into, verify_history
 from tests.kvstore.cache.blocks import usage
@@ -118,7 +118,7 @@ class Sealed(SealTestCase):
         self.assert_unchanged(4, 9)
 
     def test_an_entry_whose_digest_is_malformed_is_named_and_not_sealed(self):
-        for rows in (plain_rows(StudentModule, "default").filter(pk=self.rivers.pk), self.entries(self.rivers)):
+        for rows in (unguarded(StudentModule, "default").filter(pk=self.rivers.pk), self.entries(self.rivers)):
             rows.update(digest=b"\x01short")
         with self.assertRaisesRegex(CommandError, f"1 entries .* row {self.rivers.pk} version 1") as raised:
             self.seal()
@@ -145,7 +145,7 @@ class Unchanged(SealTestCase):
 
     def test_in_pages_of_few_entries(self):
         self.seal()
-        self.enterContext(mock.patch.object(summaries, "PAGE_SIZE", 2))
+        self.enterContext(mock.patch.object(scan, "PAGE_SIZE", 2))
         self.assert_unchanged(3, 7)
 
     def test_entries_that_were_pending_are_delivered(self):
@@ -200,10 +200,10 @@ class Unchanged(SealTestCase):
 
     def restore(self, backup):
         columns = {name: value for name, value in backup.items() if name != "id"}
-        plain_rows(StudentModule, "default").filter(pk=backup["id"]).update(**columns)
+        unguarded(StudentModule, "default").filter(pk=backup["id"]).update(**columns)
 
     def backup(self, row):
-        return plain_rows(StudentModule, "default").filter(pk=row.pk).values().get()
+        return unguarded(StudentModule, "default").filter(pk=row.pk).values().get()
 
     def test_the_state_was_restored_from_a_backup(self):
         backup = self.backup(self.tides)
@@ -250,14 +250,14 @@ class Meanwhile(SealTestCase):
 
     def meanwhile(self, change):
         """Make a change, once, before the next query for delivered entries."""
-        read = summaries._delivered_between
+        read = scan._delivered_between
 
         def read_after(*arguments):
             patch.stop()
             change()
             return read(*arguments)
 
-        patch = mock.patch.object(summaries, "_delivered_between", read_after)
+        patch = mock.patch.object(scan, "_delivered_between", read_after)
         patch.start()
         self.addCleanup(patch.stop)
 
@@ -338,7 +338,7 @@ class Tampered(SealTestCase):
 
     def test_a_digest_in_the_format_of_a_newer_release(self):
         self.entries(self.rivers).update(digest=b"\x02" + b"0" * 32)
-        plain_rows(StudentModule, "default").filter(pk=self.rivers.pk).update(digest=b"\x02" + b"0" * 32)
+        unguarded(StudentModule, "default").filter(pk=self.rivers.pk).update(digest=b"\x02" + b"0" * 32)
         self.seal()
         self.assert_found(("format", self.rivers.pk, [1]))
         self.assert_unchanged(3, 7, no_digests=True)

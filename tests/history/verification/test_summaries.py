@@ -8,11 +8,12 @@ from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
 from history.models import PendingHistory
-from history.verification.summaries import checks_between, delivered, next_row_ids
+from history.reading.scan import delivered, next_row_ids
+from history.verification.summaries import checks_between
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
+from kvstore.querysets import unguarded
 from kvstore.testing import UserFactory
-from kvstore.versioning.versions import plain_rows
 from tests.history.outages import history_outage
 from tests.history.verification.sealing import verify_history
 from tests.kvstore.cache.blocks import usage
@@ -43,10 +44,10 @@ class Evidence(TransactionTestCase):
             self.assertEqual(any('"state"' in statement for statement in statements), not no_digests)
 
     def test_a_row_that_was_changed_past_the_store(self):
-        plain_rows(StudentModule, "default").update(state='{"a":0}')
+        unguarded(StudentModule, "default").update(state='{"a":0}')
         self.assert_problems("differs")
         self.assert_problems("differs", no_digests=True)
-        plain_rows(StudentModule, "default").update(state='{"a":3}', grade=1)
+        unguarded(StudentModule, "default").update(state='{"a":3}', grade=1)
         self.assert_problems("differs")
         self.assert_problems("differs", no_digests=True)
 
@@ -64,18 +65,18 @@ class Evidence(TransactionTestCase):
 
     def test_an_altered_entry_of_a_row_that_was_changed_too(self):
         delivered().filter(version=3).update(state='{"a":0}')
-        plain_rows(StudentModule, "default").update(state='{"a":9}')
+        unguarded(StudentModule, "default").update(state='{"a":9}')
         self.assert_problems("altered", "differs")
 
     def test_a_malformed_digest(self):
         for digest in (b"", b"\x01", b"\x01" * 32, b"\x00" * 33):
             with self.subTest(digest):
-                for stored in (delivered().filter(version=3), plain_rows(StudentModule, "default")):
+                for stored in (delivered().filter(version=3), unguarded(StudentModule, "default")):
                     stored.update(digest=digest)
                 self.assert_problems("altered")
 
     def test_a_digest_in_the_format_of_a_newer_release(self):
-        for stored in (delivered().filter(version=3), plain_rows(StudentModule, "default")):
+        for stored in (delivered().filter(version=3), unguarded(StudentModule, "default")):
             stored.update(digest=b"\x02" * 33)
         report = verify_history()
         self.assertEqual((report.code, report.problems), (1, [("format", self.row_id, [3])]))

@@ -11,7 +11,6 @@ from django.test import SimpleTestCase, TransactionTestCase
 
 from history.api import change_context, timeline
 from history.export import json_lines
-from history.recording.entries import values_of
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
@@ -95,7 +94,7 @@ class Tampering(TransactionTestCase):
 
     def stored(self):
         """Return the versions as they are stored, by number."""
-        return {entry.version: values_of(entry) for entry in timeline(self.learner, BLOCK)}
+        return {entry.version: entry.as_version() for entry in timeline(self.learner, BLOCK)}
 
     def literal(self, alias, value):
         return f"'\\x{value.hex()}'::bytea" if connections[alias].vendor == "postgresql" else f"X'{value.hex()}'"

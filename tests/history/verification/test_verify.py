@@ -10,12 +10,12 @@ from django.test import TransactionTestCase, override_settings
 
 from history.api import timeline
 from history.models import StudentModuleHistory
-from history.verification.summaries import delivered
+from history.reading.scan import delivered
 from history.verification.verify import Verification, verify
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
+from kvstore.querysets import unguarded
 from kvstore.testing import UserFactory
-from kvstore.versioning.versions import plain_rows
 from tests.history.commands import exit_code, run_command
 from tests.history.outages import history_outage, rolled_back
 from tests.kvstore.cache.blocks import usage
@@ -83,10 +83,10 @@ class Verifying(TransactionTestCase):
 
     def set_back(self):
         """Put the row back as it was in a backup, two versions ago."""
-        backup = plain_rows(StudentModule, "default").filter(pk=self.row.pk).values().get()
+        backup = unguarded(StudentModule, "default").filter(pk=self.row.pk).values().get()
         for value in (5, 6):
             self.client.set(self.user.username, usage("block"), {"a": value})
-        rows = plain_rows(StudentModule, "default").filter(pk=self.row.pk)
+        rows = unguarded(StudentModule, "default").filter(pk=self.row.pk)
         rows.update(**{name: value for name, value in backup.items() if name != "id"})
 
     def test_versions_from_after_the_backup_that_the_state_is_from_are_a_branch(self):
@@ -133,7 +133,7 @@ class Verifying(TransactionTestCase):
         self.assertEqual(self.told(), [4, 3, 2, 1])
 
     def test_a_change_of_the_row_past_the_store_is_recorded(self):
-        rows = plain_rows(StudentModule, "default").filter(pk=self.row.pk)
+        rows = unguarded(StudentModule, "default").filter(pk=self.row.pk)
         for version, changes in ((4, {"state": '{"a": 0}'}), (5, {"grade": 1.0})):
             rows.update(**changes)
             self.assert_repairs("differs", [version])
@@ -145,7 +145,7 @@ class Verifying(TransactionTestCase):
         self.assertEqual(self.told(), [4])
 
     def vanish(self):
-        plain_rows(StudentModule, "default").filter(pk=self.row.pk)._raw_delete("default")
+        unguarded(StudentModule, "default").filter(pk=self.row.pk)._raw_delete("default")
 
     def age(self, *versions):
         for entry in delivered().filter(student_module_id=self.row.pk, version__in=versions):

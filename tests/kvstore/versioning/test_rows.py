@@ -9,7 +9,8 @@ from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.keys import block_address
 from kvstore.models import StudentModule
 from kvstore.testing import COURSE_KEY, StudentModuleFactory, UserFactory
-from kvstore.versioning.rows import COLUMNS, lock, row_of
+from kvstore.versioning.rows import lock
+from kvstore.versioning.versions import COLUMNS
 from tests.kvstore.cache.blocks import usage
 
 
@@ -27,7 +28,7 @@ class Rows(TestCase):
         stored = StudentModuleFactory(student=self.user, grade=0.5, max_grade=2.0, state='{"answer":1}', done="f")
         address = block_address(stored.module_state_key)
         rows = lock(StudentModule, self.user.pk, [address], "default")
-        self.assertEqual(rows, {address[:2]: row_of(StudentModule.objects.get())})
+        self.assertEqual(rows, {address[:2]: StudentModule.objects.get().as_row()})
 
     def test_a_row_made_without_an_instance_is_what_a_saved_instance_is(self):
         self.client.set(self.user.username, usage("block"), {"answer": 1})

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from django.test import TestCase
 
 from history.models import PendingHistory
-from history.recording.entries import COLUMNS
 from kvstore.signals import StateVersion
 from kvstore.versioning import sql
 
@@ -46,11 +45,11 @@ class Statements(TestCase):
         for count in (1, 2, 100):
             PendingHistory.objects.all().delete()
             rows = [version(number) for number in range(count)]
-            sql.insert(PendingHistory, COLUMNS, rows, "default")
+            sql.insert(PendingHistory, StateVersion._fields, rows, "default")
             stored = PendingHistory.objects.order_by("version")
             found = [
                 StateVersion(*values)._replace(course_id=str(values[4]), module_state_key=str(values[5]))
-                for values in stored.values_list(*COLUMNS)
+                for values in stored.values_list(*StateVersion._fields)
             ]
             with self.subTest(rows=count):
                 self.assertEqual(found, rows)
@@ -59,5 +58,5 @@ class Statements(TestCase):
         rows = [version(number) for number in range(100)]
         unique = ("student_module_id", "version", "digest")
         for some in (rows[10:20], rows, rows):
-            sql.insert_missing(PendingHistory, COLUMNS, some, "default", unique_columns=unique)
+            sql.insert_missing(PendingHistory, StateVersion._fields, some, "default", unique_columns=unique)
         self.assertEqual(PendingHistory.objects.count(), 100)

@@ -22,7 +22,7 @@ def lose_an_answer(learners: Collection[User], actor: User) -> StudentModule | N
     Returns the row it was taken from, now or by an earlier call: once is enough, also where it was put back since.
     None where no learner got so far.
     """
-    rows = list(
+    rows: list[StudentModule] = list(
         StudentModule.objects.filter(student__in=learners, module_state_key=BLOCK)
         .select_related("student")
         .order_by("student_id")

@@ -1,6 +1,7 @@
 """The public surface of history. What is not here may move."""
 
-from history.comparison.diff import Difference, FieldChange, diff
+from history.comparison.diff import Difference, diff
+from history.comparison.json_diff import FieldChange
 from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, RestoreRefused
 from history.reading.timeline import as_of, timeline
 from history.recording.delivery import Delivery, deliver

@@ -39,9 +39,9 @@ class HistorySettings:
         return str(getattr(settings, "HISTORY_ON_DELETE", "keep"))
 
     @property
-    def HISTORY_PENDING_ALARM(self) -> float:
+    def HISTORY_PENDING_MAX_AGE(self) -> float:
         """From what age on an entry that waits for delivery is a problem, in seconds."""
-        return float(getattr(settings, "HISTORY_PENDING_ALARM", 3600))
+        return float(getattr(settings, "HISTORY_PENDING_MAX_AGE", 3600))
 
     @property
     def HISTORY_REQUEST_ID_HEADER(self) -> str | None:

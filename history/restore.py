@@ -6,12 +6,12 @@ from history.conf import is_recorded
 from history.exceptions import RestoreRefused
 from history.models import Entry
 from history.reading.outline import find_entry
-from history.reading.ownership import Owner
+from history.reading.ownership import RowOwner
 from kvstore.keys import BlockAddress, block_address
 from kvstore.signals import DELETED, RESTORED
-from kvstore.storage.writing import provided, write_states
+from kvstore.storage.writing import if_version, write_states
 from kvstore.versioning import codec
-from kvstore.versioning.context import Source, change_context, restoring_from
+from kvstore.versioning.context import RestoredFrom, change_context, restoring_from
 from kvstore.versioning.digests import digest_of
 from kvstore.versioning.versions import Row, Values
 
@@ -38,8 +38,11 @@ def restore(entry: Entry, *, expected_version: int, reason: str, actor: Any = No
         state = row.state if same else values.state
         return values._replace(state=state) if grade else row.values._replace(state=state)
 
-    with change_context(actor=actor, reason=reason), restoring_from(Source(entry.student_module_id, entry.version)):
-        changes = {address: provided(expected_version, put_back)}
+    with (
+        change_context(actor=actor, reason=reason),
+        restoring_from(RestoredFrom(entry.student_module_id, entry.version)),
+    ):
+        changes = {address: if_version(expected_version, put_back)}
         rows = write_states(entry.student_id, changes, create=True, action=RESTORED)
     version = rows[address].version
     if version == expected_version:
@@ -49,7 +52,7 @@ def restore(entry: Entry, *, expected_version: int, reason: str, actor: Any = No
 
 def _committed(entry: Entry, address: BlockAddress) -> Entry:
     """Return the entry as the history has it."""
-    owner = Owner(entry.student_id, address, 0)
+    owner = RowOwner(entry.student_id, address, 0)
     found: Entry | None = find_entry(owner, entry.student_module_id, entry.version, bytes(entry.digest).hex())
     if found is None:
         raise RestoreRefused(f"There is no {entry} in the history; nothing was written.")

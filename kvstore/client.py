@@ -22,8 +22,8 @@ from kvstore.keys import (
     usage_key_in_course,
 )
 from kvstore.storage.reading import CorruptRows, stored_states, walk
-from kvstore.storage.scopes import USER_STATE, place
-from kvstore.storage.writing import overlay, removal, write_states
+from kvstore.storage.scopes import USER_STATE, scope_key
+from kvstore.storage.writing import remove_fields, set_fields, write_states
 from kvstore.versioning import codec
 from kvstore.versioning.versions import Row
 
@@ -120,7 +120,7 @@ class DjangoXBlockUserStateClient:
 
     def overlay(self, learner_id: int, states: Mapping[BlockAddress, Mapping[str, Any]]) -> dict[BlockAddress, Row]:
         """Set fields that are known to be storable, and return the rows as they are then stored."""
-        changes = {address: overlay(fields) for address, fields in states.items()}
+        changes = {address: set_fields(fields) for address, fields in states.items()}
         return write_states(learner_id, changes, create=True)
 
     def delete(
@@ -155,7 +155,7 @@ class DjangoXBlockUserStateClient:
         self, learner_id: int, addresses: Iterable[BlockAddress], names: frozenset[str] | None
     ) -> dict[BlockAddress, Row]:
         """Delete fields (all of them, with None), and return the rows as they are then stored."""
-        return write_states(learner_id, {address: removal(names) for address in addresses}, create=False)
+        return write_states(learner_id, {address: remove_fields(names) for address in addresses}, create=False)
 
     def get_history(
         self, username: str, block_key: UsageKey, scope: Any = Scope.user_state
@@ -234,7 +234,7 @@ def known_learner_id(user: Any) -> int | None:
 
 
 def _check_scope(scope: Any) -> None:
-    if place(scope) != USER_STATE:
+    if scope_key(scope) != USER_STATE:
         raise UnsupportedScope(scope, [Scope.user_state.name])
 
 

@@ -72,7 +72,7 @@ class StudentModuleQuerySet(models.QuerySet[Any]):
 
     def _create(self, instances: list[Any], now: datetime, origin: Origin) -> None:
         new = [instance.as_row() for instance in instances]
-        made = [versions.begin(row, now, origin) for row in new]
+        made = [versions.make_first_version(row, now, origin) for row in new]
         rows.insert(self.model, new, self.db)
         for instance, row in zip(instances, new, strict=True):
             instance.apply(row)

@@ -11,7 +11,7 @@ from kvstore.conf import conf
 from kvstore.keys import block_address
 from kvstore.models import StudentModule
 from kvstore.storage.reading import stored_text
-from kvstore.storage.writing import scoring, write_states
+from kvstore.storage.writing import set_grade, write_states
 from kvstore.versioning.chunks import chunked
 from kvstore.versioning.versions import checked_score
 
@@ -32,7 +32,7 @@ def set_score(user_id: int, usage_key: UsageKey, score: float | None, max_score:
 
     Raises UnstorableScore for what is no finite number, UnknownLearner where there is no such user.
     """
-    change = scoring(
+    change = set_grade(
         checked_score(score, f"score of {usage_key}"), checked_score(max_score, f"max_score of {usage_key}")
     )
     write_states(user_id, {block_address(usage_key): change}, create=True)

@@ -9,11 +9,11 @@ from django.urls import reverse
 
 from history.admin.exports import FORMATS
 from history.admin.urls import version_url
-from history.database.connection import in_time
+from history.database.connection import read_history
 from history.reading.committed import committed
 from kvstore.admin.base import NamedChangeList
 from kvstore.admin.changelist import Page
-from kvstore.admin.ordering import Place
+from kvstore.admin.ordering import Cursor
 
 EXPORT_URL = "xblock_history_studentmodulehistory_export"
 FORMAT = "format"
@@ -35,9 +35,9 @@ class CommittedChangeList(EntryChangeList):
         self.may_export = self.model_admin.has_export_permission(request)
         super().get_results(request)
 
-    def page_at(self, place: Place | None) -> Page:
+    def page_at(self, place: Cursor | None) -> Page:
         read = super().page_at
-        return in_time(lambda: read(place))
+        return read_history(lambda: read(place))
 
     def shown(self, rows: list[Any]) -> list[Any]:
         return super().shown(committed(rows)) if rows else rows

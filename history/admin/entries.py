@@ -20,16 +20,16 @@ from history.admin.filters import ActionFilter, CreatedFilter, RecordedTypeFilte
 from history.admin.list_export import ExportedChangeList, export_list, is_export
 from history.admin.unavailable import or_unavailable
 from history.admin.urls import timeline_url
-from history.database.connection import in_time
+from history.database.connection import read_history
 from history.reading.committed import committed
 from kvstore.admin.base import ReadOnlyAdmin
 from kvstore.admin.filters import CourseFilter, GradeFilter
-from kvstore.admin.ordering import Walk
-from kvstore.staff.users import name_of, usernames
+from kvstore.admin.ordering import IndexOrder
+from kvstore.staff.users import display_name, usernames_for
 
 # One learner's versions of a block share their place in the index, and are told apart by id. That is theirs alone in
 # the part of the table that the row's entries are in; a learner who has two rows of a block has them in turn.
-BY_LEARNER = Walk(("module_state_key",), ("-student_id",), tie=("-id",), pin=False)
+BY_LEARNER = IndexOrder(("module_state_key",), ("-student_id",), tie_breakers=("-id",), force_index=False)
 
 NEWEST_FIRST = ("-created", "-student_module_id")
 # Versions of one row and one instant, if ever there are two.
@@ -56,7 +56,7 @@ class EntryAdmin(ReadOnlyAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         entry = super().get_object(request, object_id, from_field)
         if entry is not None:
-            entry.usernames = usernames({entry.student_id, entry.actor_id} - {None})
+            entry.usernames = usernames_for({entry.student_id, entry.actor_id} - {None})
         return entry
 
     @admin.display(description=gettext_lazy("when"))
@@ -66,7 +66,7 @@ class EntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("changed by"), empty_value="-")
     def actor(self, entry: Any) -> str | None:
-        return None if entry.actor_id is None else name_of(entry.actor_id, entry.usernames)
+        return None if entry.actor_id is None else display_name(entry.actor_id, entry.usernames)
 
     @admin.display(description=gettext_lazy("timeline"))
     def timeline(self, entry: Any) -> str:
@@ -81,14 +81,14 @@ class EntryAdmin(ReadOnlyAdmin):
 class StudentModuleHistoryAdmin(BlockPages, EntryAdmin):
     """Every version in the history database that was committed."""
 
-    walks = (
-        Walk(("student_module_id",), ("-version",)),
+    index_orders = (
+        IndexOrder(("student_module_id",), ("-version",)),
         # Few enough to be sorted: one learner's versions of one block.
-        Walk(("module_state_key", "student_id"), NEWEST_FIRST, within=WITHIN, pin=False),
-        Walk(("student_id",), NEWEST_FIRST, within=WITHIN),
+        IndexOrder(("module_state_key", "student_id"), NEWEST_FIRST, sort_within=WITHIN, force_index=False),
+        IndexOrder(("student_id",), NEWEST_FIRST, sort_within=WITHIN),
         BY_LEARNER,
-        Walk(("course_id",), NEWEST_FIRST, within=WITHIN),
-        Walk((), NEWEST_FIRST, within=WITHIN),
+        IndexOrder(("course_id",), NEWEST_FIRST, sort_within=WITHIN),
+        IndexOrder((), NEWEST_FIRST, sort_within=WITHIN),
     )
 
     @or_unavailable
@@ -110,18 +110,18 @@ class StudentModuleHistoryAdmin(BlockPages, EntryAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         # The entry alone is read in the history's time; names are another database's.
-        entry = in_time(lambda: ReadOnlyAdmin.get_object(self, request, object_id, from_field))
+        entry = read_history(lambda: ReadOnlyAdmin.get_object(self, request, object_id, from_field))
         if entry is None or not committed([entry]):
             return None
-        entry.usernames = usernames({entry.student_id, entry.actor_id} - {None})
+        entry.usernames = usernames_for({entry.student_id, entry.actor_id} - {None})
         return entry
 
 
 class PendingHistoryAdmin(EntryAdmin):
     """Versions that wait for the history database; each is one, as it was written with its state."""
 
-    walks = (
-        Walk(("student_module_id",), ("-version",)),
+    index_orders = (
+        IndexOrder(("student_module_id",), ("-version",)),
         BY_LEARNER,
-        Walk((), ("-id",)),
+        IndexOrder((), ("-id",)),
     )

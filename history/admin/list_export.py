@@ -20,7 +20,7 @@ from history.admin.exports import FORMATS, download, suffix_asked_for
 from history.admin.urls import list_url
 from history.models import StudentModuleHistory
 from history.reading.committed import committed
-from kvstore.admin.ordering import Place
+from kvstore.admin.ordering import Cursor
 
 PAGE_SIZE = 100
 """entries in one query: with their states, which may be large"""
@@ -43,11 +43,11 @@ class ExportedChangeList(CommittedChangeList):
     @property
     def is_narrow(self) -> bool:
         """Whether an index narrows the list: otherwise all of the history would be read to find what is exported."""
-        return bool(self.walk.served(self.lookups))
+        return bool(self.index_order.served(self.lookups))
 
     def entries(self) -> Iterator[StudentModuleHistory]:
         """Yield the entries that were committed, a page to a query. Raises HistoryUnavailable."""
-        place: Place | None = None
+        place: Cursor | None = None
         while True:
             page = self.page_at(place)
             yield from committed(page.rows)

@@ -8,12 +8,12 @@ from typing import Any
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from history.admin.block.pages import names_on, page_url
+from history.admin.block.pages import page_url, usernames_on
 from history.admin.block.urls import registered
-from history.admin.block.version_summary import compared, steps
+from history.admin.block.version_summary import summarize, with_comparable_state
 from history.exceptions import HistoryUnavailable
-from history.reading.outline import completeness, outline
-from history.reading.ownership import Owner, owner_of
+from history.reading.outline import completeness, recent_versions
+from history.reading.ownership import RowOwner, find_owner
 from history.reading.timeline import timeline_of
 from history.recording.health import backlog
 from kvstore.admin import StudentModuleAdmin
@@ -44,7 +44,7 @@ class RecordedStudentModuleAdmin(StudentModuleAdmin):
     def history_of(self, request: HttpRequest, row: StudentModule) -> dict[str, Any]:
         """Return what the page says of the row's history; of an outage, that there is one."""
         entries_admin = registered(self.admin_site)
-        owner = owner_of(row.pk)
+        owner = find_owner(row.pk)
         if entries_admin is None or owner is None or not entries_admin.has_view_permission(request, owner):
             return {}
         timeline_url = page_url(entries_admin, "timeline", row.pk)
@@ -62,10 +62,10 @@ class RecordedStudentModuleAdmin(StudentModuleAdmin):
         return HttpResponseRedirect(page_url(entries_admin, "timeline", int(object_id)))
 
 
-def _versions(entries_admin: Any, owner: Owner, row_id: int) -> dict[str, Any]:
-    found = timeline_of(owner.student_id, owner.address, columns=compared, page_size=SHOWN_VERSIONS + 1)
+def _versions(entries_admin: Any, owner: RowOwner, row_id: int) -> dict[str, Any]:
+    found = timeline_of(owner.student_id, owner.address, prepare=with_comparable_state, page_size=SHOWN_VERSIONS + 1)
     entries = list(islice((entry for entry in found if not entry.is_branch), SHOWN_VERSIONS + 1))
     return {
-        "steps": steps(entries_admin, entries, names_on(owner, entries), SHOWN_VERSIONS),
-        "completeness": completeness(owner, row_id, outline(owner)),
+        "steps": summarize(entries_admin, entries, usernames_on(owner, entries), SHOWN_VERSIONS),
+        "completeness": completeness(owner, row_id, recent_versions(owner)),
     }

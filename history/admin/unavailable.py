@@ -29,7 +29,7 @@ def or_unavailable(view: Callable[..., Response]) -> Callable[..., Response | Ht
             def changelist_view(self, request, extra_context=None): ...
 
     It answers HistoryUnavailable alone, so that a failure of any other database stays one: read entries by
-    :func:`history.database.connection.in_time`, or by :func:`history.reading.timeline.timeline`, and before the
+    :func:`history.database.connection.read_history`, or by :func:`history.reading.timeline.timeline`, and before the
     view returns. What a TemplateResponse reads while it renders comes too late.
     """
 

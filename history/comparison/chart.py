@@ -15,9 +15,19 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from history.comparison.chart_events import EMPTIED, FELL, GONE, Event, Point, description, events_of, finite, number
+from history.comparison.chart_events import (
+    GRADE_DECREASED,
+    ROW_DELETED,
+    STATE_EMPTIED,
+    Event,
+    Point,
+    description,
+    events_of,
+    finite,
+    number,
+)
 
-__all__ = ["Point", "description", "drawing"]
+__all__ = ["Point", "description", "render_chart"]
 
 WIDTH, HEIGHT = 640, 290
 LEFT, RIGHT = 76, WIDTH - 16
@@ -56,7 +66,7 @@ class Panel(NamedTuple):
         return round(self.bottom - share * (self.bottom - self.top), 1)
 
 
-def drawing(points: Sequence[Point], ident: str = "history-drawing") -> SafeString:
+def render_chart(points: Sequence[Point], ident: str = "history-drawing") -> SafeString:
     """Return an inline SVG of versions in order, oldest first; nothing for none.
 
     ``ident`` begins the ids of its elements, for more than one on a page. A grade that is no finite number counts as
@@ -68,7 +78,7 @@ def drawing(points: Sequence[Point], ident: str = "history-drawing") -> SafeStri
         return SafeString("")
     events = [(index, event) for index, point in enumerate(points) for event in events_of(points, index, point)]
     kept = _kept(points, {index for index, _event in events})
-    across = _across(len(points))
+    across = _x_scale(len(points))
     grade, size = _panels(points)
     return format_html(
         '<svg class="history-drawing" role="img" viewBox="0 0 {} {}" width="100%" font-size="13" fill="none" '
@@ -105,7 +115,7 @@ def _size_at(points: Sequence[Point]) -> Callable[[int], float]:
     return lambda index: points[index].size
 
 
-def _across(count: int) -> Scale:
+def _x_scale(count: int) -> Scale:
     if count == 1:
         return lambda index: (LEFT + RIGHT) / 2
     return lambda index: round(LEFT + index * (RIGHT - LEFT) / (count - 1), 1)
@@ -180,23 +190,23 @@ def _marks(
         '<path class="history-drawing-mark history-drawing-{}" d="M{} {}{}" stroke="{}" stroke-width="2">'
         "<title>{}</title></path>",
         (
-            (event.name, across(index), _height(points[index], event, grade, size), event.shape, ALARM, text)
+            (event.name, across(index), _marker_y(points[index], event, grade, size), event.shape, ALARM, text)
             for index, event in events
             for text in [f"{gettext('version %(named)s') % {'named': points[index].version}}: {event.label}"]
         ),
     )
 
 
-def _height(point: Point, event: Event, grade: Panel, size: Panel) -> float:
-    if event is not FELL:
+def _marker_y(point: Point, event: Event, grade: Panel, size: Panel) -> float:
+    if event is not GRADE_DECREASED:
         return size.y(point.size)
     return grade.bottom if point.grade is None else grade.y(point.grade)
 
 
 def _legend(happened: set[Event]) -> SafeString:
-    shown = [event for event in (FELL, EMPTIED, GONE) if event in happened]
+    shown = [event for event in (GRADE_DECREASED, STATE_EMPTIED, ROW_DELETED) if event in happened]
     entries = (
-        (event.name, x, LEGEND - 4 + 8 * (event is FELL), event.shape, ALARM, x + 14, LEGEND, event.label)
+        (event.name, x, LEGEND - 4 + 8 * (event is GRADE_DECREASED), event.shape, ALARM, x + 14, LEGEND, event.label)
         for x, event in zip(range(LEFT + 6, WIDTH, 170), shown, strict=False)
     )
     return format_html_join(

@@ -41,9 +41,9 @@ class Event(NamedTuple):
     """an SVG path around the place where it happened"""
 
 
-FELL = Event("grade-fell", _("grade fell"), "m-6 -13h12l-6 10z")
-EMPTIED = Event("emptied", _("state emptied"), "m0 -7l7 7l-7 7l-7 -7z")
-GONE = Event("deleted", _("row deleted"), "m-5 -5l10 10m0 -10l-10 10")
+GRADE_DECREASED = Event("grade-fell", _("grade fell"), "m-6 -13h12l-6 10z")
+STATE_EMPTIED = Event("emptied", _("state emptied"), "m0 -7l7 7l-7 7l-7 -7z")
+ROW_DELETED = Event("deleted", _("row deleted"), "m-5 -5l10 10m0 -10l-10 10")
 
 
 def description(points: Sequence[Point]) -> str:
@@ -56,7 +56,7 @@ def description(points: Sequence[Point]) -> str:
     else:
         between = {"smallest": smallest, "largest": largest}
         sentences.append(gettext("The state has between %(smallest)s and %(largest)s.") % between)
-    for event in (FELL, EMPTIED, GONE):
+    for event in (GRADE_DECREASED, STATE_EMPTIED, ROW_DELETED):
         where = [point.version for i, point in enumerate(points) if event in events_of(points, i, point)]
         if where:
             sentences.append(f"{capfirst(str(event.label))}: {_versions(where)}.")
@@ -88,11 +88,11 @@ def events_of(points: Sequence[Point], index: int, point: Point) -> list[Event]:
     """Return what happened in a version, against the one before it."""
     before = points[index - 1] if index else None
     if point.action == DELETED:
-        return [GONE]
+        return [ROW_DELETED]
     if before is None or before.action == DELETED:
         return []
     fell, emptied = grade_fell(point, before), point.size <= EMPTY_SIZE < before.size
-    return [FELL] * fell + [EMPTIED] * emptied
+    return [GRADE_DECREASED] * fell + [STATE_EMPTIED] * emptied
 
 
 def finite(value: float | None) -> float | None:

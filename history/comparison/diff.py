@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from history.comparison.formatting import path_text, shown
-from history.comparison.json_diff import ChangedField, FieldChange, Kind, Walk
+from history.comparison.json_diff import ChangedField, FieldChange, Kind, StateComparer
 from kvstore.versioning import codec
-
-__all__ = ["ChangedField", "Difference", "FieldChange", "Kind", "diff", "path_text", "shown"]
 
 LIMIT = 200
 """changes that a difference holds, if nobody asks for more or fewer"""
@@ -55,7 +52,7 @@ def diff(older: str | None, newer: str | None, *, limit: int = LIMIT) -> Differe
     if older_error or newer_error:
         changes = _of_texts(older, newer)
         return Difference(changes[: max(limit, 0)], len(changes), (), older_error, newer_error)
-    walk = Walk(limit)
+    walk = StateComparer(limit)
     fields = () if old is new else tuple(walk.fields(old, new))
     return Difference(tuple(walk.changes), walk.count, fields, emptied=bool(old) and not new)
 

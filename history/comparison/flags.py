@@ -9,7 +9,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from history.comparison.diff import Difference, Kind, diff
+from history.comparison.diff import Difference, diff
+from history.comparison.json_diff import Kind
 from history.models import Entry, PendingHistory
 
 ANSWER_FIELDS = ("student_answers",)
@@ -19,7 +20,7 @@ ATTEMPTS_FIELD = "attempts"
 SAME_SECOND = timedelta(seconds=1)
 
 
-class Mark(TextChoices):
+class Flag(TextChoices):
     """One thing to notice; its value is a fit name for a CSS class."""
 
     DELETED = "deleted", pgettext_lazy("mark", "row deleted")
@@ -39,21 +40,21 @@ class Mark(TextChoices):
 
 
 EXPLANATIONS = {
-    Mark.DELETED: _("The row with the learner's state was deleted here; its history is what is left of it."),
-    Mark.ANSWERS_EMPTIED: _(
+    Flag.DELETED: _("The row with the learner's state was deleted here; its history is what is left of it."),
+    Flag.ANSWERS_EMPTIED: _(
         "A field that held something is empty or null now, answers are gone from the field that holds them, or the "
         "whole state is empty."
     ),
-    Mark.FIELD_VANISHED: _("A field of the version before is not there any more."),
-    Mark.GRADE_FELL: _("The grade is lower than in the version before, in proportion to its maximum, or is gone."),
-    Mark.ATTEMPTS_FELL: _("The learner has fewer attempts than in the version before."),
-    Mark.UNREADABLE: _("The state cannot be read as a JSON object; it is kept as it was written."),
-    Mark.GAP: _("The entries of one or more versions between this one and the one before are missing."),
-    Mark.SAME_SECOND: _(
+    Flag.FIELD_VANISHED: _("A field of the version before is not there any more."),
+    Flag.GRADE_FELL: _("The grade is lower than in the version before, in proportion to its maximum, or is gone."),
+    Flag.ATTEMPTS_FELL: _("The learner has fewer attempts than in the version before."),
+    Flag.UNREADABLE: _("The state cannot be read as a JSON object; it is kept as it was written."),
+    Flag.GAP: _("The entries of one or more versions between this one and the one before are missing."),
+    Flag.SAME_SECOND: _(
         "Written less than a second after the version before, not known to be by the same request: two writers may "
         "have raced."
     ),
-    Mark.WAITING: _("The version is safe beside the state and waits for the history database."),
+    Flag.WAITING: _("The version is safe beside the state and waits for the history database."),
 }
 
 
@@ -67,7 +68,7 @@ class Graded(Protocol):
     def max_grade(self) -> float | None: ...
 
 
-def marks(entry: Entry, older: Entry | None, difference: Difference | None = None) -> tuple[Mark, ...]:
+def flags_for(entry: Entry, older: Entry | None, difference: Difference | None = None) -> tuple[Flag, ...]:
     """Return what to notice in a version, the gravest first.
 
     ``older`` is the entry after it in a timeline (newest first), None where there is none; ``difference`` what
@@ -77,16 +78,16 @@ def marks(entry: Entry, older: Entry | None, difference: Difference | None = Non
     before = predecessor(entry, older)
     if difference is None or before is None:
         difference = diff(None if before is None else before.state, entry.state, limit=0)
-    found = {Mark.UNREADABLE} if difference.newer_error else set()
+    found = {Flag.UNREADABLE} if difference.newer_error else set()
     if isinstance(entry, PendingHistory):
-        found.add(Mark.WAITING)
+        found.add(Flag.WAITING)
     if before is not None:
         found |= _against(entry, before)
     if entry.action == Entry.Action.DELETED:
-        found.add(Mark.DELETED)
+        found.add(Flag.DELETED)
     elif before is not None:
-        found |= _of_state(difference) | ({Mark.GRADE_FELL} if grade_fell(entry, before) else set())
-    return tuple(mark for mark in Mark if mark in found)
+        found |= _of_state(difference) | ({Flag.GRADE_FELL} if grade_fell(entry, before) else set())
+    return tuple(mark for mark in Flag if mark in found)
 
 
 def predecessor(entry: Entry, older: Entry | None) -> Entry | None:
@@ -112,27 +113,27 @@ def grade_fell(newer: Graded, older: Graded) -> bool:
     return now < before and not isclose(now, before)
 
 
-def _against(entry: Entry, before: Entry) -> set[Mark]:
+def _against(entry: Entry, before: Entry) -> set[Flag]:
     found = set()
     if entry.version - before.version > 1:
-        found.add(Mark.GAP)
+        found.add(Flag.GAP)
     same_request = entry.request_id != "" and entry.request_id == before.request_id
     if abs(entry.created - before.created) < SAME_SECOND and not same_request:
-        found.add(Mark.SAME_SECOND)
+        found.add(Flag.SAME_SECOND)
     return found
 
 
-def _of_state(difference: Difference) -> set[Mark]:
+def _of_state(difference: Difference) -> set[Flag]:
     fields = difference.fields
     # A field that holds answers may lose some of them, or go as a whole.
     fewer_answers = any(
-        field.name in ANSWER_FIELDS and (field.lessened or field.kind == Kind.REMOVED) for field in fields
+        field.name in ANSWER_FIELDS and (field.lost_items or field.kind == Kind.REMOVED) for field in fields
     )
     found = set()
     if difference.emptied or fewer_answers or any(field.emptied for field in fields):
-        found.add(Mark.ANSWERS_EMPTIED)
+        found.add(Flag.ANSWERS_EMPTIED)
     if any(field.kind == Kind.REMOVED for field in fields):
-        found.add(Mark.FIELD_VANISHED)
-    if any(field.name == ATTEMPTS_FIELD and field.fell for field in fields):
-        found.add(Mark.ATTEMPTS_FELL)
+        found.add(Flag.FIELD_VANISHED)
+    if any(field.name == ATTEMPTS_FIELD and field.decreased for field in fields):
+        found.add(Flag.ATTEMPTS_FELL)
     return found

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import TextChoices
 from django.utils.translation import pgettext_lazy
 
-from history.comparison.formatting import Path, path_text, shown
+from history.comparison.formatting import Path, format_path, format_value
 
 # What the search for elements that moved in a list may cost; beyond it, elements are compared by position.
 MAX_ALIGNMENT_STEPS = 300_000
@@ -38,17 +38,17 @@ class FieldChange(NamedTuple):
     @property
     def path_text(self) -> str:
         """The path for people, such as ``student_answers.i4x_1[2]``."""
-        return path_text(self.path)
+        return format_path(self.path)
 
     @property
     def old_text(self) -> str:
-        """The older value as :func:`history.comparison.formatting.shown`; empty where there was none."""
-        return "" if self.kind == Kind.ADDED else shown(self.old)
+        """The older value as :func:`history.comparison.formatting.format_value`; empty where there was none."""
+        return "" if self.kind == Kind.ADDED else format_value(self.old)
 
     @property
     def new_text(self) -> str:
-        """The newer value as :func:`history.comparison.formatting.shown`; empty where there is none."""
-        return "" if self.kind == Kind.REMOVED else shown(self.new)
+        """The newer value as :func:`history.comparison.formatting.format_value`; empty where there is none."""
+        return "" if self.kind == Kind.REMOVED else format_value(self.new)
 
 
 class ChangedField(NamedTuple):
@@ -58,21 +58,21 @@ class ChangedField(NamedTuple):
     kind: Kind
     emptied: bool
     """whether a non-empty object, list or string became empty or null"""
-    lessened: bool
+    lost_items: bool
     """whether something that is directly in it was removed, or emptied in the same sense"""
-    fell: bool
+    decreased: bool
     """whether a number became smaller, or gave way to null or to nothing"""
 
 
 # The way to a value: the way to what it is in, and its name or position there. Whole paths would cost their length.
-Link = tuple[Any, str | int] | None
-Pair = tuple[Link, str | int, Kind, Any, Any]
+ParentPath = tuple[Any, str | int] | None
+Candidate = tuple[ParentPath, str | int, Kind, Any, Any]
 """What holds a place, which place it is, and the values there, which are not the same scalar"""
 
 ADDED, REMOVED, CHANGED = Kind.ADDED, Kind.REMOVED, Kind.CHANGED
 
 
-class Walk:
+class StateComparer:
     """Compares fields, and gathers the changes, depth first: objects by name, lists by position."""
 
     def __init__(self, limit: int) -> None:
@@ -86,7 +86,7 @@ class Walk:
         found = (self._field(pair) for pair in _in_objects(None, old, new))
         return [field for field in found if field is not None]
 
-    def _field(self, field: Pair) -> ChangedField | None:
+    def _field(self, field: Candidate) -> ChangedField | None:
         before = self.count
         _, name, kind, old, new = field
         top = (None, name)
@@ -98,10 +98,10 @@ class Walk:
         if self.count == before:
             return None
         emptied = kind is CHANGED and _emptied(old, new)
-        lessened = inside is not None and any(_emptied(pair[3], pair[4]) or pair[2] is REMOVED for pair in inside)
-        return ChangedField(str(name), kind, emptied, lessened, _fell(old, new))
+        lost_items = inside is not None and any(_emptied(pair[3], pair[4]) or pair[2] is REMOVED for pair in inside)
+        return ChangedField(str(name), kind, emptied, lost_items, _fell(old, new))
 
-    def _descend(self, pairs: list[Pair]) -> None:
+    def _descend(self, pairs: list[Candidate]) -> None:
         waiting = pairs[::-1]
         while waiting:
             pair = waiting.pop()
@@ -112,7 +112,7 @@ class Walk:
                 inside.reverse()
                 waiting += inside
 
-    def _inside(self, link: Link, pair: Pair) -> list[Pair] | None:
+    def _inside(self, link: ParentPath, pair: Candidate) -> list[Candidate] | None:
         """Return the places inside that may differ; None if the values cannot be compared any further."""
         _, _, kind, old, new = pair
         # Only what json.loads makes gets here: no subclasses.
@@ -124,14 +124,14 @@ class Walk:
             return self._in_lists(link, old, new)
         return None
 
-    def _in_lists(self, link: Link, old: list[Any], new: list[Any]) -> list[Pair]:
+    def _in_lists(self, link: ParentPath, old: list[Any], new: list[Any]) -> list[Candidate]:
         start, tail = self._in_common(old, new) if len(old) != len(new) else (0, 0)
         old_end, new_end = len(old) - tail, len(new) - tail
         shared = min(old_end, new_end)
-        pairs: list[Pair] = [
+        pairs: list[Candidate] = [
             (link, index, CHANGED, old[index], new[index])
             for index in range(start, shared)
-            if not _settled(old[index], new[index])
+            if not _equal_without_descending(old[index], new[index])
         ]
         pairs += [(link, index, REMOVED, old[index], None) for index in range(shared, old_end)]
         pairs += [(link, index, ADDED, None, new[index]) for index in range(shared, new_end)]
@@ -155,7 +155,7 @@ class Walk:
             self._steps_left -= 1
             if self._steps_left < 0 or type(one) is not type(other):
                 return False
-            if _settled(one, other):
+            if _equal_without_descending(one, other):
                 continue
             if type(one) is dict and one.keys() == other.keys():
                 waiting += [(value, other[name]) for name, value in one.items()]
@@ -165,16 +165,16 @@ class Walk:
                 return False
         return True
 
-    def _record(self, pair: Pair) -> None:
+    def _record(self, pair: Candidate) -> None:
         self.count += 1
         if self.count <= self.limit:
             parent, step, kind, old, new = pair
             self.changes.append(FieldChange(_path((parent, step)), kind, old, new))
 
 
-def _in_objects(link: Link, old: dict[str, Any], new: dict[str, Any]) -> list[Pair]:
-    changed = [name for name, value in old.items() if name in new and not _settled(value, new[name])]
-    pairs: list[Pair] = [(link, name, CHANGED, old[name], new[name]) for name in changed]
+def _in_objects(link: ParentPath, old: dict[str, Any], new: dict[str, Any]) -> list[Candidate]:
+    changed = [name for name, value in old.items() if name in new and not _equal_without_descending(value, new[name])]
+    pairs: list[Candidate] = [(link, name, CHANGED, old[name], new[name]) for name in changed]
     pairs += [(link, name, REMOVED, value, None) for name, value in old.items() if name not in new]
     pairs += [(link, name, ADDED, None, value) for name, value in new.items() if name not in old]
     # No two have the same name, so the values are never compared.
@@ -182,11 +182,11 @@ def _in_objects(link: Link, old: dict[str, Any], new: dict[str, Any]) -> list[Pa
     return pairs
 
 
-def _place(pair: Pair) -> Any:
+def _place(pair: Candidate) -> Any:
     return pair[1]
 
 
-def _settled(old: Any, new: Any) -> bool:
+def _equal_without_descending(old: Any, new: Any) -> bool:
     """Return whether values are the same scalar, or both empty; False leaves open whether they are the same."""
     if old is new:
         return True
@@ -211,7 +211,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _path(link: Link) -> Path:
+def _path(link: ParentPath) -> Path:
     steps: list[str | int] = []
     while link is not None:
         link, step = link

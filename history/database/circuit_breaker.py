@@ -33,7 +33,10 @@ class Breaker:
         return self._state
 
     def allows(self) -> bool:
-        """Return whether to try now. Who gets True must say :meth:`succeeded`, :meth:`failed` or :meth:`abandoned`."""
+        """Return whether to try now.
+
+        After True, the caller must call :meth:`record_success`, :meth:`record_failure` or :meth:`cancel`.
+        """
         if self._state == CLOSED:
             return True
         with self._lock:
@@ -42,7 +45,7 @@ class Breaker:
                 return True
             return self._state == CLOSED
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """Say that the database took entries."""
         if self._state == CLOSED:
             return
@@ -50,7 +53,7 @@ class Breaker:
             self._state = CLOSED
         logger.warning("The history database takes entries again.", extra={"event": "breaker_closed"})
 
-    def failed(self, error: BaseException) -> None:
+    def record_failure(self, error: BaseException) -> None:
         """Say that the database failed: leave it alone for HISTORY_RETRY_AFTER seconds."""
         with self._lock:
             opened = self._state == CLOSED
@@ -64,7 +67,7 @@ class Breaker:
                 extra={"event": "breaker_opened"},
             )
 
-    def abandoned(self) -> None:
+    def cancel(self) -> None:
         """Say that there is no answer: the try was interrupted, which tells nothing about the database.
 
         A probe is given back, and the next write makes it.
@@ -73,10 +76,10 @@ class Breaker:
             if self._state == PROBING:
                 self._state = OPEN
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin in a forked process, where no other thread of the parent's is left to unlock or to end its probe."""
         self._lock = threading.Lock()
-        self.abandoned()
+        self.cancel()
 
     def reset(self) -> None:
         """Forget every failure."""
@@ -87,4 +90,4 @@ class Breaker:
 # Whether a server works is known to a process, not to a request: the next one must not wait for it again.
 breaker = Breaker()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=breaker.forked)
+    os.register_at_fork(after_in_child=breaker.reset_after_fork)

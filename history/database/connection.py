@@ -13,13 +13,13 @@ from history.exceptions import HistoryUnavailable
 from history.models import StudentModuleHistory
 from kvstore.versioning.transactions import is_lock_timeout
 
-PATIENCE = 2
+READ_TIMEOUT_FACTOR = 2
 """how many times longer than a write a page may take"""
 
 T = TypeVar("T")
 
 
-def in_time(read: Callable[[], T]) -> T:
+def read_history(read: Callable[[], T]) -> T:
     """Return what ``read`` reads of the history database; it may be called twice, so it only reads.
 
     ``read`` evaluates its query sets itself: ``in_time(lambda: list(entries))``. Raises HistoryUnavailable where the
@@ -45,5 +45,5 @@ def in_time(read: Callable[[], T]) -> T:
 
 
 def _bounded(read: Callable[[], T], connection: BaseDatabaseWrapper) -> T:
-    with bounded(connection, conf.HISTORY_TIMEOUT, patience=PATIENCE):
+    with bounded(connection, conf.HISTORY_TIMEOUT, timeout_factor=READ_TIMEOUT_FACTOR):
         return read()

@@ -20,7 +20,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from history.exceptions import HistoryUnavailable
 from kvstore.versioning.transactions import is_lock_timeout
 
-GRANULARITY = 0.05
+POLL_INTERVAL = 0.05
 """seconds between two looks at what is being waited for"""
 
 # libpq takes a shorter one for two seconds.
@@ -37,9 +37,9 @@ class Watchdog:
     """Cuts the connections of calls that are past their deadline. Its thread runs while anybody waits."""
 
     def __init__(self) -> None:
-        self.forked()
+        self.reset_after_fork()
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin, also in a forked process: the threads stayed with the parent, and so did the calls that wait.
 
         Their sockets are the parent's too, so to cut one here would cut it there.
@@ -74,22 +74,22 @@ class Watchdog:
                 now = time.monotonic()
                 for token, (deadline, socket_of) in list(self._waiting.items()):
                     # While the driver still connects there is no socket to cut: look again.
-                    if now >= deadline and cut(socket_of()):
+                    if now >= deadline and shutdown_socket(socket_of()):
                         del self._waiting[token]
                 if not self._waiting:
                     anybody.clear()
-            time.sleep(GRANULARITY)
+            time.sleep(POLL_INTERVAL)
 
 
 # One thread for the process, whatever the number of connections and threads that write.
 watchdog = Watchdog()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=watchdog.forked)
+    os.register_at_fork(after_in_child=watchdog.reset_after_fork)
 
 
 @contextmanager
-def bounded(connection: BaseDatabaseWrapper, seconds: float, *, patience: int = 1) -> Iterator[None]:
-    """Make what the block sends over ``connection`` fail when it takes longer than ``seconds`` times ``patience``.
+def bounded(connection: BaseDatabaseWrapper, seconds: float, *, timeout_factor: int = 1) -> Iterator[None]:
+    """Let statements on ``connection`` fail that take longer than ``seconds`` times ``timeout_factor``.
 
     On SQLite each statement waits ``seconds`` at most for a lock; patience is for work, which that wait is not.
     """
@@ -100,9 +100,9 @@ def bounded(connection: BaseDatabaseWrapper, seconds: float, *, patience: int = 
     if connection.vendor not in SERVERS:
         yield
         return
-    deadline = time.monotonic() + seconds * patience
+    deadline = time.monotonic() + seconds * timeout_factor
     if connection.connection is None:
-        _limit_connecting(connection, seconds * patience)
+        _limit_connecting(connection, seconds * timeout_factor)
         if connection.vendor == "mysql":
             connection.ensure_connection()
     token = watchdog.watch(_socket_of(connection), deadline)
@@ -161,7 +161,7 @@ def _connect_waiting(connection: BaseDatabaseWrapper, seconds: float) -> float:
     return float(options.get("timeout", SQLITE_TIMEOUT)) * 1000
 
 
-def cut(descriptor: int | None) -> bool:
+def shutdown_socket(descriptor: int | None) -> bool:
     """Shut a socket down; False where there is none yet. One that is down already needs no cutting."""
     if descriptor is None:
         return False

@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from history.comparison.diff import Difference, FieldChange, Kind, diff
-from history.comparison.flags import Mark, marks, predecessor
+from history.comparison.diff import Difference, diff
+from history.comparison.flags import Flag, flags_for, predecessor
+from history.comparison.json_diff import FieldChange, Kind
 from history.export import iso, record, sha256_of, size_of
 from history.management.terminal import wrapped
 from history.models import Entry
@@ -29,7 +30,7 @@ class Version:
     before: Entry | None
     """the version before it of the same row"""
     difference: Difference
-    marks: tuple[Mark, ...]
+    marks: tuple[Flag, ...]
 
 
 def versions(entries: Iterable[Entry], *, limit: int) -> Iterator[Version]:
@@ -41,7 +42,7 @@ def versions(entries: Iterable[Entry], *, limit: int) -> Iterator[Version]:
         if entry is not None:
             before = predecessor(entry, older)
             difference = diff(before.state if before else None, entry.state, limit=limit)
-            yield Version(entry, before, difference, marks(entry, older, difference))
+            yield Version(entry, before, difference, flags_for(entry, older, difference))
 
 
 def as_json(version: Version) -> dict[str, Any]:

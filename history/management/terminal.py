@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from unicodedata import category, east_asian_width
 
-from kvstore.staff.text import visible
+from kvstore.staff.text import escape_unprintable
 
 WIDTH = 80
 """columns"""
@@ -16,7 +16,7 @@ def wrapped(text: str, indent: str = "", hanging: str = "", width: int = WIDTH) 
 
     Lines end at white space where there is some in their second half, anywhere else if not.
     """
-    prefix, rest = indent, visible(text)
+    prefix, rest = indent, escape_unprintable(text)
     while rest:
         length = _fitting(rest, width - len(prefix))
         if length < len(rest):

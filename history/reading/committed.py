@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from django.db import router
 from django.db.models import Q
 
-from history.database.connection import in_time
+from history.database.connection import read_history
 from history.models import Entry, PendingHistory, StudentModuleHistory
 from history.reading.chain import LINK_COLUMNS, Chain, EntryLink, Head, Standing, decide
 from history.reading.timeline import Span, all_entries
@@ -152,7 +152,7 @@ def _links(ids: Collection[int], wanted: Q, at_most: int | None = None) -> Mappi
     # What is pending first: it may be delivered in between.
     found = list(_stored(PendingHistory).filter(student_module_id__in=ids).values_list(*columns))
     delivered = _stored(StudentModuleHistory).filter(wanted).values_list(*columns)
-    found += in_time(lambda: list(delivered[:at_most]))
+    found += read_history(lambda: list(delivered[:at_most]))
     links: dict[RowKey, set[EntryLink]] = defaultdict(set)
     for student_id, course_id, module_state_key, *values in found:
         link = EntryLink(*values)
@@ -167,7 +167,7 @@ def _is_in_timeline(entry: Entry) -> bool:
         {"student_id": entry.student_id},
         address,
         span,
-        columns=lambda entries: entries.values_list(*LINK_COLUMNS, named=True),
+        prepare=lambda entries: entries.values_list(*LINK_COLUMNS, named=True),
         page_size=3,
     )
     for other, standing in found:

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from history.conf import is_recorded
 from history.models import PendingHistory
 from history.reading.chain import LINK_COLUMNS, Standing, proved
-from history.reading.ownership import Owner
+from history.reading.ownership import RowOwner
 from history.reading.sizes import OctetLength
-from history.reading.timeline import Columns, Span, all_entries
+from history.reading.timeline import Prepare, Span, all_entries
 
-LONGEST = 2000
+MAX_VERSIONS = 2000
 """versions; older ones are not looked at"""
 
 COLUMNS = (*LINK_COLUMNS, "grade", "max_grade")
@@ -42,15 +42,15 @@ class Outline:
     """whether there are more, older entries than were read"""
 
 
-def outline(owner: Owner) -> Outline:
+def recent_versions(owner: RowOwner) -> Outline:
     """Return an outline of the newest 2,000 entries. One query on the history database. Raises HistoryUnavailable."""
     of_learner = {"student_id": owner.student_id}
-    read = all_entries(of_learner, owner.address, columns=_outlined, page_size=LONGEST + 1)
-    found = list(islice(read, LONGEST + 1))
+    read = all_entries(of_learner, owner.address, prepare=_outlined, page_size=MAX_VERSIONS + 1)
+    found = list(islice(read, MAX_VERSIONS + 1))
     return Outline(
-        entries=[entry for entry, standing in found[:LONGEST] if standing is Standing.CURRENT],
+        entries=[entry for entry, standing in found[:MAX_VERSIONS] if standing is Standing.CURRENT],
         branch=list(branch_of(found)),
-        is_partial=len(found) > LONGEST,
+        is_partial=len(found) > MAX_VERSIONS,
     )
 
 
@@ -80,7 +80,7 @@ def _place(entry: Any) -> tuple[int, bytes]:
 
 
 def find_entry(
-    owner: Owner, row_id: int, version: int, digest: str = "", columns: Columns = lambda entries: entries
+    owner: RowOwner, row_id: int, version: int, digest: str = "", prepare: Prepare = lambda entries: entries
 ) -> Any:
     """Return an entry of the owner's timeline, or of a branch of it; None where there is none.
 
@@ -91,7 +91,7 @@ def find_entry(
     span = Span(older_than=(row_id, version + 1))
     beside = takewhile(
         lambda found: (found[0].student_module_id, found[0].version) == (row_id, version),
-        all_entries(of_learner, owner.address, span, columns, page_size=2),
+        all_entries(of_learner, owner.address, span, prepare, page_size=2),
     )
     level = [(entry, standing) for entry, standing in beside if entry.digest.hex().startswith(digest)]
     for wanted in (Standing.CURRENT, Standing.BRANCH):
@@ -99,7 +99,7 @@ def find_entry(
             if standing is wanted:
                 entry.is_branch = wanted is Standing.BRANCH
                 return entry
-    branch = {_place(found.entry) for found in outline(owner).branch} if level and digest else set()
+    branch = {_place(found.entry) for found in recent_versions(owner).branch} if level and digest else set()
     for entry, _standing in level:
         if _place(entry) in branch:
             entry.is_branch = True
@@ -125,12 +125,12 @@ class Completeness:
     """whether there are more, older entries than were looked at"""
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether every version from the first of the row on was seen."""
         return self.found > 0 and not self.missing and self.first == 1 and not self.partial
 
 
-def completeness(owner: Owner, row_id: int, found: Outline) -> Completeness:
+def completeness(owner: RowOwner, row_id: int, found: Outline) -> Completeness:
     """Return whether an outline has every version of the row with this id."""
     versions = [entry.version for entry in found.entries if entry.student_module_id == row_id]
     highest = owner.version or max(versions, default=0)
@@ -148,4 +148,4 @@ def completeness(owner: Owner, row_id: int, found: Outline) -> Completeness:
 def _absent(highest: int, lowest: int, versions: Iterable[int]) -> Iterable[int]:
     known = set(versions)
     # A row of a billion versions with a lone entry is no reason to list a billion numbers.
-    return islice((version for version in range(highest, lowest, -1) if version not in known), LONGEST)
+    return islice((version for version in range(highest, lowest, -1) if version not in known), MAX_VERSIONS)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from django.db import router
 
-from history.database.connection import in_time
+from history.database.connection import read_history
 from history.models import Entry, PendingHistory, StudentModuleHistory
 from kvstore.keys import BlockAddress
 from kvstore.models import StudentModule
@@ -13,7 +13,7 @@ from kvstore.storage.reading import stored_text
 DELETED = StudentModuleHistory.Action.DELETED
 
 
-class Owner(NamedTuple):
+class RowOwner(NamedTuple):
     """A learner, and the block that the learner's row is for."""
 
     student_id: int
@@ -27,7 +27,7 @@ class Owner(NamedTuple):
         return self.address.course_id
 
 
-def owner_of(row_id: int) -> Owner | None:
+def find_owner(row_id: int) -> RowOwner | None:
     """Return whose a row is or was; None where no such row was ever committed. Raises HistoryUnavailable.
 
     Only an entry that says ``deleted`` proves that a row which is gone was there: it commits with the deletion.
@@ -35,17 +35,17 @@ def owner_of(row_id: int) -> Owner | None:
     rows = StudentModule.objects.using(router.db_for_write(StudentModule)).filter(pk=row_id)
     columns = ("student_id", stored_text("course_id"), stored_text("module_state_key"), "module_type", "version")
     for student_id, *address, version in rows.values_list(*columns):
-        return Owner(student_id, BlockAddress(*address), version)
+        return RowOwner(student_id, BlockAddress(*address), version)
     waiting = PendingHistory.objects.using(router.db_for_write(PendingHistory)).filter(student_module_id=row_id)
     for ending in waiting.filter(action=DELETED).defer("state"):
         return _owner(ending)
     delivered = StudentModuleHistory.objects.using(router.db_for_write(StudentModuleHistory))
     ends = delivered.filter(student_module_id=row_id, action=DELETED).defer("state").order_by("-version")
-    for entry in in_time(lambda: list(ends[:1])):
+    for entry in read_history(lambda: list(ends[:1])):
         return _owner(entry)
     return None
 
 
-def _owner(entry: Entry) -> Owner:
+def _owner(entry: Entry) -> RowOwner:
     address = BlockAddress(str(entry.course_id), str(entry.module_state_key), entry.module_type)
-    return Owner(entry.student_id, address, 0)
+    return RowOwner(entry.student_id, address, 0)

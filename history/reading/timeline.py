@@ -13,7 +13,7 @@ from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
-from history.database.connection import in_time
+from history.database.connection import read_history
 from history.models import Entry, PendingHistory, StudentModuleHistory
 from history.reading.chain import LINK_COLUMNS, Chain, Head, Standing, anchored, decide, followed
 from kvstore.keys import BlockAddress, block_address
@@ -26,7 +26,7 @@ NEXT_ABOVE = 50
 """entries above a version that are read first, to decide about it"""
 
 Entries = models.QuerySet[Any]
-Columns = Callable[[models.QuerySet[Any]], models.QuerySet[Any]]
+Prepare = Callable[[models.QuerySet[Any]], models.QuerySet[Any]]
 """Chooses what is loaded of each entry."""
 
 
@@ -104,12 +104,12 @@ def timeline_of(
     address: BlockAddress,
     span: Span = WHOLE,
     *,
-    columns: Columns = lambda entries: entries,
+    prepare: Prepare = lambda entries: entries,
     page_size: int | None = None,
 ) -> Iterator[Entry]:
     """Return the part of a timeline that ``span`` says, in queries of ``page_size`` entries. See :func:`timeline`."""
     of_learner = {"student_id": getattr(learner, "pk", learner)}
-    for entry, standing in reached(of_learner, address, span, columns, page_size):
+    for entry, standing in reached(of_learner, address, span, prepare, page_size):
         entry.is_branch = standing is Standing.BRANCH
         yield entry
 
@@ -118,7 +118,7 @@ def parsed_versions(learner: Mapping[str, Any], address: BlockAddress) -> Iterat
     """Yield the fields and the time of every version, newest first; then raise CorruptState for unreadable ones."""
     corrupt = CorruptRows(StudentModuleHistory._meta.db_table)
     names = ("id", "state", *LINK_COLUMNS)
-    for entry, _standing in reached(learner, address, columns=lambda entries: entries.values_list(*names, named=True)):
+    for entry, _standing in reached(learner, address, prepare=lambda entries: entries.values_list(*names, named=True)):
         fields = corrupt.parsed(entry.id, entry.state)
         if fields is not None:
             yield fields, entry.created
@@ -129,11 +129,11 @@ def reached(
     learner: Mapping[str, Any],
     address: BlockAddress,
     span: Span = WHOLE,
-    columns: Columns = lambda entries: entries,
+    prepare: Prepare = lambda entries: entries,
     page_size: int | None = None,
 ) -> Iterator[tuple[Any, Standing]]:
     """Yield the entries that heads lead to, newest first, with their standing."""
-    found = all_entries(learner, address, span, columns, page_size)
+    found = all_entries(learner, address, span, prepare, page_size)
     return ((entry, standing) for entry, standing in found if standing is not Standing.UNREACHED)
 
 
@@ -141,7 +141,7 @@ def all_entries(
     learner: Mapping[str, Any],
     address: BlockAddress,
     span: Span = WHOLE,
-    columns: Columns = lambda entries: entries,
+    prepare: Prepare = lambda entries: entries,
     page_size: int | None = None,
 ) -> Iterator[tuple[Any, Standing]]:
     """Yield every stored entry of a block for a learner, newest first, with its standing."""
@@ -153,7 +153,7 @@ def all_entries(
         "course_id": address.course_id,
         "student_id": row.student_id,
     }
-    pending = list(columns(_stored(PendingHistory).filter(**of_block)))
+    pending = list(prepare(_stored(PendingHistory).filter(**of_block)))
     delivered = _stored(StudentModuleHistory).filter(**of_block)
 
     def chain_of(row_id: int, version: int) -> Chain:
@@ -163,7 +163,7 @@ def all_entries(
         above = [entry for entry in pending if entry.student_module_id == row_id and entry.version > version]
         return _chain_below(head, version, above, delivered.filter(student_module_id=row_id, version__gt=version))
 
-    pages = _pages(columns(delivered.filter(span.condition())), page_size or PAGE_SIZE)
+    pages = _pages(prepare(delivered.filter(span.condition())), page_size or PAGE_SIZE)
     covered = sorted(filter(span.covers, pending), key=_newest_first)
     return decide(heapq.merge(covered, pages, key=_newest_first), chain_of)
 
@@ -199,7 +199,7 @@ def _chain_below(head: Head | None, version: int, pending: Sequence[Any], delive
     """Return the chain of a row id for ``version`` and those below, from as few of the entries above as suffice."""
     links = delivered.order_by("version").values_list(*LINK_COLUMNS, named=True)
     if head is not None and version < head.version:
-        found = in_time(lambda: list(links[:NEXT_ABOVE]))
+        found = read_history(lambda: list(links[:NEXT_ABOVE]))
         if len(found) == NEXT_ABOVE:
             last = found[-1].version
             near = [link for link in (*pending, *found) if link.version < last]
@@ -208,7 +208,7 @@ def _chain_below(head: Head | None, version: int, pending: Sequence[Any], delive
                 return chain
         else:
             return followed(head, [*pending, *found])
-    return followed(head, [*pending, *in_time(lambda: list(links))])
+    return followed(head, [*pending, *read_history(lambda: list(links))])
 
 
 def _pages(entries: Entries, size: int) -> Iterator[Any]:
@@ -231,4 +231,4 @@ def _pages(entries: Entries, size: int) -> Iterator[Any]:
 
 
 def _first(entries: Entries, count: int | None) -> list[Any]:
-    return in_time(lambda: list(entries[:count]))
+    return read_history(lambda: list(entries[:count]))

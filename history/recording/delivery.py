@@ -16,7 +16,7 @@ from kvstore.versioning.transactions import in_transaction
 logger = logging.getLogger("history")
 
 BATCH_SIZE = 500
-PATIENCE = 10
+DELIVERY_TIMEOUT_FACTOR = 10
 """how many times longer than one write a batch may take"""
 
 UNREACHABLE = (DatabaseError, InterfaceError, ConnectionDoesNotExist)
@@ -99,7 +99,10 @@ def _insert(batch: Sequence[PendingHistory]) -> list[PendingHistory]:
     """Insert a batch into the history database, or as much of it as it takes. Raises where it cannot be reached."""
     connection = connections[router.db_for_write(StudentModuleHistory)]
     try:
-        with unavailable_while_locked(connection.alias), bounded(connection, conf.HISTORY_TIMEOUT, patience=PATIENCE):
+        with (
+            unavailable_while_locked(connection.alias),
+            bounded(connection, conf.HISTORY_TIMEOUT, timeout_factor=DELIVERY_TIMEOUT_FACTOR),
+        ):
             return _insert_each(batch)
     except UNREACHABLE:
         if not connection.in_atomic_block:

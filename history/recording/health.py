@@ -28,7 +28,7 @@ class Backlog:
         """Whether an entry has waited longer than HISTORY_PENDING_ALARM seconds."""
         if self.oldest_pending is None:
             return False
-        return (timezone.now() - self.oldest_pending).total_seconds() > conf.HISTORY_PENDING_ALARM
+        return (timezone.now() - self.oldest_pending).total_seconds() > conf.HISTORY_PENDING_MAX_AGE
 
 
 @dataclass(frozen=True)

@@ -61,14 +61,14 @@ def _record_apart(entries: Sequence[StateVersion], using: str) -> None:
     endings = [entry for entry in entries if entry.action == DELETED]
     others = [entry for entry in entries if entry.action != DELETED]
     if others and not try_entries(others):
-        keep_waiting(others, using)
+        store_pending(others, using)
     if endings:
-        keep_waiting(endings, using)
+        store_pending(endings, using)
         if conf.HISTORY_ON_DELETE != ERASE:
-            transaction.on_commit(lambda: deliver_now(endings), using=using, robust=True)
+            transaction.on_commit(lambda: deliver_after_commit(endings), using=using, robust=True)
 
 
-def keep_waiting(entries: Sequence[StateVersion], using: str) -> None:
+def store_pending(entries: Sequence[StateVersion], using: str) -> None:
     """Write entries beside the state, in its transaction."""
     sql.insert(PendingHistory, StateVersion._fields, entries, using)
     logger.info(
@@ -78,7 +78,7 @@ def keep_waiting(entries: Sequence[StateVersion], using: str) -> None:
     )
 
 
-def deliver_now(entries: Sequence[StateVersion]) -> None:
+def deliver_after_commit(entries: Sequence[StateVersion]) -> None:
     """Deliver entries that were just committed beside the state; if the history database takes none, they stay."""
     if not try_entries(entries):
         return

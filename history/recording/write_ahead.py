@@ -38,21 +38,21 @@ def try_entries(entries: Sequence[StateVersion]) -> bool:
         _write_in_time(entries)
     except (DataError, IntegrityError) as error:
         # It works, but not with these; the others need not wait for them.
-        breaker.succeeded()
+        breaker.record_success()
         logger.error("The history database refused entries: %s", error, extra={"event": "refused"})
         return False
     except (DatabaseError, InterfaceError, ConnectionDoesNotExist) as error:
         # A deadlock is over when it is found. A lock that was held so long may be held for the next write too.
         if isinstance(error, OperationalError) and is_conflict(error) and not is_lock_timeout(error):
-            breaker.succeeded()
+            breaker.record_success()
         else:
-            breaker.failed(error)
+            breaker.record_failure(error)
         return False
     except BaseException:
         # An interrupted probe must not leave the breaker waiting for its answer.
-        breaker.abandoned()
+        breaker.cancel()
         raise
-    breaker.succeeded()
+    breaker.record_success()
     return True
 
 

@@ -17,7 +17,7 @@ from kvstore.signals import DELETED
 
 SHOWN_VERSIONS = 50
 
-Place = tuple[int, bytes | None]
+ScopeKey = tuple[int, bytes | None]
 """the version and the digest of an entry"""
 
 
@@ -117,8 +117,8 @@ def _following(base: Present, links: Iterable[Link]) -> list[Link]:
     pending in the lost database.
     """
     rising = sorted(links, key=lambda link: link.version)
-    stored: set[Place] = {(link.version, link.digest) for link in rising}
-    found: dict[Place, Link] = {}
+    stored: set[ScopeKey] = {(link.version, link.digest) for link in rising}
+    found: dict[ScopeKey, Link] = {}
     for link in rising:
         below = (link.version - 1, link.previous)
         if link.version <= base.version:
@@ -136,9 +136,9 @@ def _following(base: Present, links: Iterable[Link]) -> list[Link]:
 
 def _reached(
     present: Present | None, target: Link | None, links: Sequence[Link], following: Sequence[Link]
-) -> dict[Place, Link]:
+) -> dict[ScopeKey, Link]:
     """Return the entries that a target descends from, and those of the present version."""
-    found: dict[Place, Link] = {}
+    found: dict[ScopeKey, Link] = {}
     if target is not None:
         found |= _current(Head(target.version, target.digest), following)
     if present is not None:
@@ -159,9 +159,9 @@ def _in_order(links: Sequence[Link], certain: set[bytes]) -> list[Link]:
     return found
 
 
-def _current(head: Head, links: Sequence[Link]) -> dict[Place, Link]:
+def _current(head: Head, links: Sequence[Link]) -> dict[ScopeKey, Link]:
     chain = Chain(head)
-    found: dict[Place, Link] = {}
+    found: dict[ScopeKey, Link] = {}
     for level in levels(sorted(links, key=lambda link: -link.version)):
         for link, standing in zip(level, chain.decide(level), strict=True):
             if standing is Standing.CURRENT:
@@ -169,7 +169,7 @@ def _current(head: Head, links: Sequence[Link]) -> dict[Place, Link]:
     return found
 
 
-def _missing(lowest: int, highest: int, reached: Iterable[Place]) -> list[int]:
+def _missing(lowest: int, highest: int, reached: Iterable[ScopeKey]) -> list[int]:
     known = {version for version, _digest in reached}
     # A row of a billion versions with one entry is no reason to list a billion numbers.
     return list(islice((version for version in range(lowest + 1, highest) if version not in known), SHOWN_VERSIONS))
@@ -181,7 +181,7 @@ def _diverged(
     links: Sequence[Link],
     certain: set[bytes],
     following: Sequence[Link],
-    reached: dict[Place, Link],
+    reached: dict[ScopeKey, Link],
 ) -> list[int]:
     """Return the committed versions of another branch.
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from history.conf import conf, is_recorded
 from history.reading.chain import proved
 from history.recording.erasure import ERASE, erase_entries
-from history.verification.summaries import RowCheck, checks_between, is_deletion
+from history.verification.summaries import RowSummary, checks_between, is_deletion
 from kvstore.models import StudentModule
 from kvstore.storage.writing import record_present_state
 from kvstore.versioning import rows
@@ -47,7 +47,7 @@ class Problem:
         return {"problem": self.kind, **{name: value for name, value in asdict(self).items() if name != "kind"}}
 
 
-def examine(row_id: int, *, repair: bool, with_digests: bool, in_flight: timedelta) -> Iterator[Problem]:
+def check_row(row_id: int, *, repair: bool, with_digests: bool, in_flight: timedelta) -> Iterator[Problem]:
     """Yield the problems of one row, locked so that no write to it is under way."""
     using = router.db_for_write(StudentModule)
     with transaction.atomic(using=using):
@@ -61,7 +61,7 @@ def examine(row_id: int, *, repair: bool, with_digests: bool, in_flight: timedel
                 yield from _problems_of_gone(check, repair=repair, in_flight=in_flight)
 
 
-def _altered(check: RowCheck) -> Iterator[Problem]:
+def _altered(check: RowSummary) -> Iterator[Problem]:
     if check.altered:
         yield _problem("altered", check, check.altered, "the values do not have the digest that they are stored with")
     if check.unknown_format:
@@ -69,7 +69,7 @@ def _altered(check: RowCheck) -> Iterator[Problem]:
         yield _problem("format", check, check.unknown_format, detail)
 
 
-def _outside(check: RowCheck) -> Iterator[Problem]:
+def _outside(check: RowSummary) -> Iterator[Problem]:
     """Yield the entries beside the chain; those of a row that is gone without a deletion are another problem."""
     if check.row is None and check.newest is None:
         return
@@ -83,7 +83,7 @@ def _outside(check: RowCheck) -> Iterator[Problem]:
         yield _problem("phantom", check, others, "no digest leads to it: it was rolled back, or the state was set back")
 
 
-def _problems_of_row(check: RowCheck, *, repair: bool) -> Iterator[Problem]:
+def _problems_of_row(check: RowSummary, *, repair: bool) -> Iterator[Problem]:
     row = check.row
     if row is None or not is_recorded(row.module_type):
         return
@@ -104,7 +104,7 @@ def _problems_of_row(check: RowCheck, *, repair: bool) -> Iterator[Problem]:
         yield _problem("differs", check, [row.version], detail, repaired=repaired)
 
 
-def _problems_of_gone(check: RowCheck, *, repair: bool, in_flight: timedelta) -> Iterator[Problem]:
+def _problems_of_gone(check: RowSummary, *, repair: bool, in_flight: timedelta) -> Iterator[Problem]:
     if is_deletion(check.newest):
         if check.missing:
             yield _problem("gap", check, _versions(check.missing), "", count=_count(check.missing))
@@ -128,7 +128,7 @@ def _problems_of_gone(check: RowCheck, *, repair: bool, in_flight: timedelta) ->
 
 
 def _problem(
-    kind: str, check: RowCheck, versions: Iterable[int], detail: str, *, count: int = 0, repaired: bool = False
+    kind: str, check: RowSummary, versions: Iterable[int], detail: str, *, count: int = 0, repaired: bool = False
 ) -> Problem:
     named = list(versions)
     return Problem(kind, check.row_id, named[:SHOWN_VERSIONS], count or len(named), repaired, detail)

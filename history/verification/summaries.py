@@ -24,7 +24,7 @@ class Segment:
 
 
 @dataclass
-class RowCheck:
+class RowSummary:
     """A row id and a learner's block, with the entries that belong to both, gathered from the newest to the oldest."""
 
     row_id: int
@@ -100,7 +100,7 @@ def check_digest(entry: StateVersion, altered: list[int], unknown_format: list[i
         altered.append(entry.version)
 
 
-def checks_between(first: int, last: int, *, with_digests: bool, with_states: bool = True) -> Iterator[RowCheck]:
+def checks_between(first: int, last: int, *, with_digests: bool, with_states: bool = True) -> Iterator[RowSummary]:
     """Yield a check of each row with these ids, both included, and of each block that had such an id, newest id first.
 
     ``with_digests`` computes the digest of every entry, for which ``with_states`` is needed too.
@@ -112,7 +112,7 @@ def checks_between(first: int, last: int, *, with_digests: bool, with_states: bo
 
 def checks_of(
     rows: Mapping[int, StoredRow], entries: Iterable[StateVersion], *, with_digests: bool
-) -> Iterator[RowCheck]:
+) -> Iterator[RowSummary]:
     """Yield a check of each of these rows, and of each block that has entries, which are in falling order."""
     seen = set()
     for row_id, of_row in groupby(entries, key=attrgetter("student_module_id")):
@@ -120,13 +120,13 @@ def checks_of(
             seen.add(row_id) if check.row else None
             yield check
     for row_id in sorted(rows.keys() - seen, reverse=True):
-        yield RowCheck(row_id, rows[row_id].identity, rows[row_id])
+        yield RowSummary(row_id, rows[row_id].identity, rows[row_id])
 
 
 def _checked(
     row_id: int, row: StoredRow | None, entries: Iterable[StateVersion], *, with_digests: bool
-) -> Collection[RowCheck]:
-    checks: dict[Identity, tuple[RowCheck, Chain]] = {}
+) -> Collection[RowSummary]:
+    checks: dict[Identity, tuple[RowSummary, Chain]] = {}
     for _version, level in groupby(entries, key=attrgetter("version")):
         beside: dict[Identity, dict[bytes, StateVersion]] = {}
         for entry in level:
@@ -136,7 +136,7 @@ def _checked(
             own = row if row and row.identity == identity else None
             if identity not in checks:
                 head = Head(own.version, own.digest) if own else None
-                checks[identity] = RowCheck(row_id, identity, own), Chain(head)
+                checks[identity] = RowSummary(row_id, identity, own), Chain(head)
             check, chain = checks[identity]
             newest_first = sorted(by_digest.values(), key=attrgetter("created"), reverse=True)
             for entry, standing in zip(newest_first, chain.decide(newest_first), strict=True):

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from history.conf import is_recorded
 from history.reading.scan import next_row_ids
-from history.verification.row_check import Problem, examine
-from history.verification.summaries import RowCheck, checks_between
+from history.verification.row_check import Problem, check_row
+from history.verification.summaries import RowSummary, checks_between
 
 BATCH_SIZE = 200
 """rows of the state compared at once"""
@@ -62,14 +62,14 @@ def verify(
             if not _looks_right(check):
                 suspicious.add(check.row_id)
         for row_id in sorted(suspicious):
-            for problem in examine(row_id, repair=repair, with_digests=digests, in_flight=in_flight):
+            for problem in check_row(row_id, repair=repair, with_digests=digests, in_flight=in_flight):
                 yield progress.add(problem)
         progress.last_id = ids[-1]
         after_batch()
         time.sleep(pause)
 
 
-def _looks_right(check: RowCheck) -> bool:
+def _looks_right(check: RowSummary) -> bool:
     if check.outside or check.missing or check.altered or check.unknown_format or check.differs:
         return False
     if check.row is not None and check.newest is not None:

@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from kvstore.admin import search
 from kvstore.admin.changelist import KeysetChangeList
-from kvstore.admin.ordering import Walk
+from kvstore.admin.ordering import IndexOrder
 from kvstore.admin.rendering import as_html, score_text
-from kvstore.staff.users import name_of, usernames
+from kvstore.staff.users import display_name, usernames_for
 
 
 class NamedChangeList(KeysetChangeList):
@@ -23,7 +23,7 @@ class NamedChangeList(KeysetChangeList):
     user_columns: tuple[str, ...] = ("student_id",)
 
     def shown(self, rows: list[Any]) -> list[Any]:
-        named = usernames({getattr(row, column) for row in rows for column in self.user_columns} - {None})
+        named = usernames_for({getattr(row, column) for row in rows for column in self.user_columns} - {None})
         for row in rows:
             row.usernames = named
         return rows
@@ -33,7 +33,7 @@ class NamedChangeList(KeysetChangeList):
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A model that the admin shows to those who may view it and lets nobody change, superusers included."""
 
-    walks: ClassVar[tuple[Walk, ...]]
+    index_orders: ClassVar[tuple[IndexOrder, ...]]
     """the orders that lists may have; the first whose given columns are filtered by is taken, so the last has none"""
     search_id_column = "id"
     """the column that ``id:`` searches"""
@@ -71,12 +71,12 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> tuple[QuerySet[Any], bool]:
         try:
             return queryset.filter(**search.lookups_for(search_term, self.search_id_column)), False
-        except search.NothingFound:
+        except search.InvalidSearch:
             return queryset.none(), False
 
     @admin.display(description=gettext_lazy("learner"))
     def learner(self, row: Any) -> str:
-        return name_of(row.student_id, row.usernames)
+        return display_name(row.student_id, row.usernames)
 
     @admin.display(description=gettext_lazy("course"))
     def course(self, row: Any) -> str:

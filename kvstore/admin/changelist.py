@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from kvstore.admin import search
 from kvstore.admin.filters import Filter
-from kvstore.admin.ordering import Place, Walk, place_from_text, place_of, walk_for
+from kvstore.admin.ordering import Cursor, IndexOrder, cursor_from_text, cursor_of, index_order_for
 from kvstore.keys import tells_its_course
 
 AFTER, BEFORE = "after", "before"
@@ -24,9 +24,9 @@ class Page(NamedTuple):
     """Rows, and where their list goes on."""
 
     rows: list[Any]
-    further: Place | None = None
+    further: Cursor | None = None
     """where it goes on in the direction of the page, None at its end"""
-    looked_through: Any = None
+    scanned_to: Any = None
     """where the page stopped looking, if it did before it was full"""
 
 
@@ -37,11 +37,11 @@ class KeysetChangeList(ChangeList):
     far it got, and goes on from there. The admin says which orders there are (``walks``).
     """
 
-    examined = 10_000
+    scan_limit = 10_000
     """rows that a page looks through at most; a little more where many stand at one place"""
 
     model_admin: Any
-    walk: Walk
+    index_order: IndexOrder
     lookups: dict[str, Any]
     problems: list[str]
     """what was asked for and cannot be, for staff to read"""
@@ -54,10 +54,10 @@ class KeysetChangeList(ChangeList):
             raise IncorrectLookupParameters(", ".join(unknown))
         self.clear_all_filters_qs = self.get_query_string(remove=list(self.get_filters_params()))
         self.lookups = self._lookups()
-        self.walk = walk_for(self.model_admin.walks, self.lookups)
+        self.index_order = index_order_for(self.model_admin.index_orders, self.lookups)
         self.place = self._place(place)
         queryset, self.narrowed_by_others = self._narrowed_by_others(request)
-        return queryset.none() if self.problems else self.walk.narrowed(queryset, self.lookups)
+        return queryset.none() if self.problems else self.index_order.narrowed(queryset, self.lookups)
 
     def _taken_parameters(self) -> tuple[str, str] | None:
         """Remove from what links and forms carry on what names a place, or nothing; return the place."""
@@ -74,7 +74,7 @@ class KeysetChangeList(ChangeList):
         asked = [(spec.lookups, spec.problem) for spec in self.filter_specs if isinstance(spec, Filter)]
         try:
             asked.append((search.lookups_for(self.query, self.model_admin.search_id_column), ""))
-        except search.NothingFound as nothing:
+        except search.InvalidSearch as nothing:
             asked.append(({}, str(nothing)))
         for more, problem in asked:
             if problem:
@@ -85,12 +85,12 @@ class KeysetChangeList(ChangeList):
                     self.problems.append(_("Nothing is of both %(one)s and %(other)s.") % both)
         return _without_implied_course(lookups)
 
-    def _place(self, given: tuple[str, str] | None) -> Place | None:
+    def _place(self, given: tuple[str, str] | None) -> Cursor | None:
         if given is None:
             return None
         name, text = given
         try:
-            return place_from_text(text, backwards=PLACES[name], walk=self.walk, model=self.model)
+            return cursor_from_text(text, backwards=PLACES[name], walk=self.index_order, model=self.model)
         except ValueError:
             # Such as a place of another order, kept while the search was changed.
             return None
@@ -108,7 +108,7 @@ class KeysetChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         page = Page([]) if self.problems else self.page_at(self.place)
-        self.further, self.looked_through = page.further, page.looked_through
+        self.further, self.scanned_to = page.further, page.scanned_to
         self.result_list = self.shown(page.rows)
         # What the templates ask a changelist that counts.
         self.result_count = self.full_result_count = len(self.result_list)
@@ -119,61 +119,63 @@ class KeysetChangeList(ChangeList):
         """Return the rows as they are shown."""
         return rows
 
-    def page_at(self, place: Place | None) -> Page:
+    def page_at(self, place: Cursor | None) -> Page:
         """Return what is wanted of a place, as much of it as a page holds; None is the place before all others."""
         backwards = place is not None and place.backwards
         end = self._end(place, backwards=backwards) if self.is_bounded else None
         if end is not None:
-            queryset = self.walk.at(self._from_place(self.queryset, place), end)
+            queryset = self.index_order.at(self._from_place(self.queryset, place), end)
         elif place is not None and self.is_bounded:
             # Few rows are left to look through, which the planner cannot know.
-            queryset = self.walk.at(self.queryset, place, self.lookups)
+            queryset = self.index_order.at(self.queryset, place, self.lookups)
         else:
             queryset = self._from_place(self.queryset, place)
-        ordered = queryset.order_by(*self.walk.ordering(backwards=backwards))
+        ordered = queryset.order_by(*self.index_order.ordering(backwards=backwards))
         rows, more = self._whole_places(ordered, backwards=backwards)
-        further = place_of(rows[-1], self.walk, backwards=backwards) if more else (end.opposite if end else None)
-        looked_through = end.values[0] if end and not more else None
-        rows = self.walk.in_order(rows, backwards=backwards)
-        return Page(rows[::-1] if backwards else rows, further, looked_through)
+        further = (
+            cursor_of(rows[-1], self.index_order, backwards=backwards) if more else (end.opposite if end else None)
+        )
+        scanned_to = end.values[0] if end and not more else None
+        rows = self.index_order.in_order(rows, backwards=backwards)
+        return Page(rows[::-1] if backwards else rows, further, scanned_to)
 
     def _whole_places(self, ordered: QuerySet[Any], *, backwards: bool) -> tuple[list[Any], bool]:
         """Return the first rows, as many as a page holds, and whether there are more; those of one place together."""
         rows = list(ordered[: self.list_per_page + 1])
         if len(rows) <= self.list_per_page:
             return rows, False
-        next_place = place_of(rows[-1], self.walk, backwards=backwards)
-        page = [row for row in rows if place_of(row, self.walk, backwards=backwards) != next_place]
+        next_place = cursor_of(rows[-1], self.index_order, backwards=backwards)
+        page = [row for row in rows if cursor_of(row, self.index_order, backwards=backwards) != next_place]
         if page:
             return page, True
         # One place holds more than a page does, and is not cut in two.
-        alike = dict(zip(self.walk.columns, next_place.values, strict=True))
+        alike = dict(zip(self.index_order.columns, next_place.values, strict=True))
         return list(ordered.filter(**alike)), True
 
     @property
     def is_bounded(self) -> bool:
         """Whether something narrows the list that its index does not."""
-        return self.narrowed_by_others or not self.walk.serves(self.lookups)
+        return self.narrowed_by_others or not self.index_order.serves(self.lookups)
 
-    def _from_place(self, queryset: QuerySet[Any], place: Place | None) -> QuerySet[Any]:
-        return queryset if place is None else self.walk.at(queryset, place)
+    def _from_place(self, queryset: QuerySet[Any], place: Cursor | None) -> QuerySet[Any]:
+        return queryset if place is None else self.index_order.at(queryset, place)
 
-    def _end(self, place: Place | None, *, backwards: bool) -> Place | None:
+    def _end(self, place: Cursor | None, *, backwards: bool) -> Cursor | None:
         """Return where a page has looked through as many rows as it may, None where there are not so many.
 
         A query of its own: the planner then knows the value when it plans the page, and only the index is read.
         """
-        served = {name: self.lookups[name] for name in self.walk.served(self.lookups)}
-        columns = self.walk.columns[: len(self.walk.order)]
-        order = self.walk.ordering(backwards=backwards)[: len(self.walk.pinned + self.walk.order)]
-        walked = self._from_place(self.walk.narrowed(self.root_queryset, served), place).order_by(*order)
-        last = list(walked.values_list(*columns)[self.examined - 1 : self.examined])
+        served = {name: self.lookups[name] for name in self.index_order.served(self.lookups)}
+        columns = self.index_order.columns[: len(self.index_order.order)]
+        order = self.index_order.ordering(backwards=backwards)[: len(self.index_order.pinned + self.index_order.order)]
+        walked = self._from_place(self.index_order.narrowed(self.root_queryset, served), place).order_by(*order)
+        last = list(walked.values_list(*columns)[self.scan_limit - 1 : self.scan_limit])
         # What is wanted lies on this side of it, itself included.
-        return Place(not backwards, last[0], inclusive=True) if last else None
+        return Cursor(not backwards, last[0], inclusive=True) if last else None
 
     @property
     def newest_first(self) -> bool:
-        return self.walk.descending and self.walk.columns[0] != "student_id"
+        return self.index_order.descending and self.index_order.columns[0] != "student_id"
 
     @property
     def previous_link(self) -> str:

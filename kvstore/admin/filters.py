@@ -17,7 +17,7 @@ from opaque_keys.edx.keys import LearningContextKey
 
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import MAX_TYPE_LENGTH, checked_name, key_from_text
-from kvstore.staff.dates import NotUnderstood, earliest, latest, shown_in_form
+from kvstore.staff.dates import InvalidFilterValue, earliest, latest, shown_in_form
 
 Choice = dict[str, Any]
 
@@ -40,7 +40,7 @@ class Filter(ABC, admin.ListFilter):
         self.lookups: dict[str, Any] = {}
         try:
             self.lookups = self.asked()
-        except NotUnderstood as error:
+        except InvalidFilterValue as error:
             self.problem = str(error)
 
     @abstractmethod
@@ -104,7 +104,7 @@ class ChoiceFilter(Filter):
         """Return what is chosen, or nothing. Raises NotUnderstood for what is no choice."""
         value = self.given(self.parameters[0])
         if value and value not in self.options():
-            raise NotUnderstood(
+            raise InvalidFilterValue(
                 _("%(value)r is no choice of the filter by %(title)s.") % {"value": value[:100], "title": self.title}
             )
         return value
@@ -123,7 +123,7 @@ class CourseFilter(TextFilter):
         try:
             return {"course_id": key_from_text(text, LearningContextKey)} if text else {}
         except UnusableKey as error:
-            raise NotUnderstood(
+            raise InvalidFilterValue(
                 _("%(text)r is no key of a course; one looks like %(example)s.")
                 % {"text": text[:200], "example": self.example}
             ) from error
@@ -141,7 +141,7 @@ class TypeFilter(TextFilter):
         try:
             return {"module_type": checked_name(text, "block type", MAX_TYPE_LENGTH)} if text else {}
         except UnusableKey as error:
-            raise NotUnderstood(_("%(text)r is no type of blocks.") % {"text": text[:100]}) from error
+            raise InvalidFilterValue(_("%(text)r is no type of blocks.") % {"text": text[:100]}) from error
 
 
 class GradeFilter(ChoiceFilter):
@@ -181,7 +181,7 @@ class TimeFilter(Filter):
     def asked(self) -> dict[str, Any]:
         last = self.given("last")
         if last and last not in self.LAST:
-            raise NotUnderstood(_("%(text)r is no time span.") % {"text": last[:100]})
+            raise InvalidFilterValue(_("%(text)r is no time span.") % {"text": last[:100]})
         since = [earliest(self.given("from"))] if self.given("from") else []
         since += [timezone.now() - self.LAST[last]] if last else []
         until = {f"{self.column}__lt": latest(self.given("until"))} if self.given("until") else {}

@@ -24,18 +24,18 @@ RANGES = ("gte", "lt")
 
 
 @dataclass(frozen=True)
-class Walk:
+class IndexOrder:
     """An index, and the order in which it gives the rows whose first columns are given."""
 
-    given: tuple[str, ...]
+    equality_columns: tuple[str, ...]
     """the index's first columns, which filters must fix"""
     order: tuple[str, ...]
     """the index's other columns, all ascending or all descending"""
-    tie: tuple[str, ...] = ()
+    tie_breakers: tuple[str, ...] = ()
     """columns behind the index's own that tell the rows of one place apart, where there may be many"""
-    within: str = ""
+    sort_within: str = ""
     """the column that the few rows of one place are put in order by once they are read, descending with the walk"""
-    pin: bool = True
+    force_index: bool = True
     """whether the first of the given columns is ordered by, too, and so looked up that a planner does not leave it out
 
     Otherwise one that believes a course's rows to be spread evenly over time may take an index of time alone, and walk
@@ -45,7 +45,7 @@ class Walk:
     @property
     def pinned(self) -> tuple[str, ...]:
         """The given column that is ordered by."""
-        return self.given[:1] if self.pin else ()
+        return self.equality_columns[:1] if self.force_index else ()
 
     @property
     def descending(self) -> bool:
@@ -54,7 +54,7 @@ class Walk:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that name a place, without their direction."""
-        return tuple(column.removeprefix("-") for column in self.order + self.tie)
+        return tuple(column.removeprefix("-") for column in self.order + self.tie_breakers)
 
     def ordering(self, *, backwards: bool) -> list[str]:
         """Return what QuerySet.order_by takes, in the walk's direction or against it."""
@@ -64,11 +64,11 @@ class Walk:
     def narrowed(self, queryset: QuerySet[Any], lookups: Mapping[str, Any]) -> QuerySet[Any]:
         """Return the rows of ``queryset`` that the lookups find."""
         field = queryset.model._meta.get_field
-        pins = [Pinned(F(column), Value(lookups[column], output_field=field(column))) for column in self.pinned]
+        pins = [OpaqueEquality(F(column), Value(lookups[column], output_field=field(column))) for column in self.pinned]
         others = {name: value for name, value in lookups.items() if name not in self.pinned}
         return queryset.filter(*pins, **others)
 
-    def at(self, queryset: QuerySet[Any], place: Place, lookups: Mapping[str, Any] | None = None) -> QuerySet[Any]:
+    def at(self, queryset: QuerySet[Any], place: Cursor, lookups: Mapping[str, Any] | None = None) -> QuerySet[Any]:
         """Return the rows of ``queryset`` that are wanted of a place.
 
         With the lookups that found them, the comparison begins with what is pinned, so that no other index serves it.
@@ -79,7 +79,7 @@ class Walk:
         columns = pinned + self.columns[: len(place.values)]
         fields = [queryset.model._meta.get_field(column) for column in columns]
         values = [*((lookups or {})[column] for column in pinned), *place.values]
-        return queryset.filter(Compared(fields, values, operator))
+        return queryset.filter(RowComparison(fields, values, operator))
 
     def serves(self, lookups: Collection[str]) -> bool:
         """Return whether every one of the lookups narrows the part of the index that is walked."""
@@ -87,7 +87,7 @@ class Walk:
 
     def served(self, lookups: Collection[str]) -> set[str]:
         """Return those of the lookups that narrow the part of the index that is walked."""
-        served = set(self.given)
+        served = set(self.equality_columns)
         for column in self.columns[: len(self.order)]:
             served |= {f"{column}__{bound}" for bound in RANGES}
             if column not in lookups:
@@ -97,19 +97,19 @@ class Walk:
 
     def in_order(self, rows: list[Any], *, backwards: bool) -> list[Any]:
         """Return rows that were read along the walk, those of one place in an order of their own."""
-        if not self.within:
+        if not self.sort_within:
             return rows
         places = groupby(rows, key=attrgetter(*self.columns))
         down = self.descending != backwards
-        return [row for _, group in places for row in sorted(group, key=attrgetter(self.within), reverse=down)]
+        return [row for _, group in places for row in sorted(group, key=attrgetter(self.sort_within), reverse=down)]
 
 
-def walk_for(walks: Collection[Walk], lookups: Collection[str]) -> Walk:
+def index_order_for(index_orders: Collection[IndexOrder], lookups: Collection[str]) -> IndexOrder:
     """Return the first of the walks whose given columns are all looked up."""
-    return next(walk for walk in walks if set(walk.given) <= set(lookups))
+    return next(walk for walk in index_orders if set(walk.equality_columns) <= set(lookups))
 
 
-class Place(NamedTuple):
+class Cursor(NamedTuple):
     """A place in a walk and what is wanted of it: the rows before or behind it, with the place itself or not."""
 
     backwards: bool
@@ -118,9 +118,9 @@ class Place(NamedTuple):
     inclusive: bool = False
 
     @property
-    def opposite(self) -> Place:
+    def opposite(self) -> Cursor:
         """What this one leaves out."""
-        return Place(not self.backwards, self.values, not self.inclusive)
+        return Cursor(not self.backwards, self.values, not self.inclusive)
 
     @property
     def text(self) -> str:
@@ -128,7 +128,7 @@ class Place(NamedTuple):
         return (INCLUSIVE if self.inclusive else "") + ",".join(_text(value) for value in self.values)
 
 
-def place_from_text(text: str, *, backwards: bool, walk: Walk, model: type[Model]) -> Place:
+def cursor_from_text(text: str, *, backwards: bool, walk: IndexOrder, model: type[Model]) -> Cursor:
     """Return the place that ``text`` names in a walk. Raises ValueError where it names none."""
     inclusive = text.startswith(INCLUSIVE)
     texts = text.removeprefix(INCLUSIVE).split(",")
@@ -136,12 +136,12 @@ def place_from_text(text: str, *, backwards: bool, walk: Walk, model: type[Model
         raise ValueError(text)
     fields = [model._meta.get_field(column) for column in walk.columns[: len(texts)]]
     values = tuple(_value(field, value) for field, value in zip(fields, texts, strict=True))
-    return Place(backwards, values, inclusive)
+    return Cursor(backwards, values, inclusive)
 
 
-def place_of(row: Any, walk: Walk, *, backwards: bool) -> Place:
+def cursor_of(row: Any, walk: IndexOrder, *, backwards: bool) -> Cursor:
     """Return the place of a row in a walk."""
-    return Place(backwards, tuple(getattr(row, column) for column in walk.columns))
+    return Cursor(backwards, tuple(getattr(row, column) for column in walk.columns))
 
 
 def _text(value: Any) -> str:
@@ -174,7 +174,7 @@ def _moment(text: str) -> datetime:
         raise ValueError(text) from error
 
 
-class Row(Func):
+class RowExpression(Func):
     """Columns or values, compared one after the other as one."""
 
     function = ""
@@ -182,7 +182,7 @@ class Row(Func):
     output_field = models.TextField()
 
 
-class Pinned(Lookup):
+class OpaqueEquality(Lookup):
     """Whether a column has a value, said so that a planner does not know the column to be the same for all rows.
 
     Any of one for PostgreSQL, which its indexes follow as they follow an equality; a range of one for MySQL.
@@ -204,7 +204,7 @@ class Pinned(Lookup):
         return template.format(left, right), (*left_parameters, *right_parameters) * times
 
 
-class Compared(Lookup):
+class RowComparison(Lookup):
     """Whether a row's columns come before or behind values, compared column by column as one.
 
     Written as a comparison of rows, which PostgreSQL and SQLite follow along an index. MySQL follows an index only
@@ -213,7 +213,7 @@ class Compared(Lookup):
 
     def __init__(self, fields: Sequence[Any], values: Sequence[Any], operator: str) -> None:
         typed = [Value(value, output_field=field) for field, value in zip(fields, values, strict=True)]
-        super().__init__(Row(*(F(field.attname) for field in fields)), Row(*typed))
+        super().__init__(RowExpression(*(F(field.attname) for field in fields)), RowExpression(*typed))
         self.operator = operator
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:

@@ -7,7 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from kvstore.staff.text import visible
+from kvstore.staff.text import escape_unprintable
 from kvstore.versioning import codec
 
 SHOWN_CHARACTERS = 64_000
@@ -70,4 +70,4 @@ def _indented(value: Any) -> tuple[str, bool]:
 
 
 def _lines(text: str) -> str:
-    return "\n".join(visible(line) for line in text.split("\n"))
+    return "\n".join(escape_unprintable(line) for line in text.split("\n"))

@@ -31,7 +31,7 @@ HELP = gettext_lazy(
 Lookups = dict[str, Any]
 
 
-class NothingFound(ValueError):
+class InvalidSearch(ValueError):
     """What a search asks for cannot be found; the message says what, to staff."""
 
 
@@ -45,11 +45,11 @@ def lookups_for(search: str, id_column: str) -> Lookups:
     lookups: Lookups = {}
     terms = TERM.findall(search)
     if len(terms) > MAX_TERMS:
-        raise NothingFound(_("A search takes up to %(most)d terms.") % {"most": MAX_TERMS})
+        raise InvalidSearch(_("A search takes up to %(most)d terms.") % {"most": MAX_TERMS})
     for term in terms:
         for column, value in _lookup(term, id_column).items():
             if lookups.setdefault(column, value) != value:
-                raise NothingFound(_("Nothing is of both %(one)s and %(other)s.") % _two(lookups[column], value))
+                raise InvalidSearch(_("Nothing is of both %(one)s and %(other)s.") % _two(lookups[column], value))
     return lookups
 
 
@@ -91,7 +91,9 @@ def _of_any_kind(text: str, id_column: str) -> Lookups:
         return {"student_id": found}
     if _is_number(text):
         return {id_column: _number(text)}
-    raise NothingFound(_("There is no learner %(text)r, and it is no key of a block or course.") % {"text": text[:100]})
+    raise InvalidSearch(
+        _("There is no learner %(text)r, and it is no key of a block or course.") % {"text": text[:100]}
+    )
 
 
 def _address(text: str) -> Lookups:
@@ -100,7 +102,7 @@ def _address(text: str) -> Lookups:
         return {"module_state_key": block}
     if course is not None:
         return {"course_id": course}
-    raise NothingFound(_("The address %(text)r names no block and no course.") % {"text": text[:200]})
+    raise InvalidSearch(_("The address %(text)r names no block and no course.") % {"text": text[:200]})
 
 
 def _learner(text: str) -> Lookups:
@@ -108,7 +110,7 @@ def _learner(text: str) -> Lookups:
     if found is None and _is_number(text):
         found = _number(text)
     if found is None:
-        raise NothingFound(_("There is no learner %(text)r.") % {"text": text[:100]})
+        raise InvalidSearch(_("There is no learner %(text)r.") % {"text": text[:100]})
     return {"student_id": found}
 
 
@@ -123,7 +125,7 @@ def _learner_named(text: str) -> int | None:
     found = list(users.values_list("pk", name)[: NAMED + 1])
     if len(found) > 1:
         names = ", ".join(f'learner:"{username}"' for _pk, username in found[:NAMED])
-        raise NothingFound(
+        raise InvalidSearch(
             _("Several learners share %(text)r; search for one of them: %(names)s.") % {"text": text, "names": names}
         )
     return found[0][0] if found else None
@@ -143,7 +145,7 @@ def _key(text: str, key_class: Any, otherwise: str) -> Any:
     try:
         return key_from_text(text, key_class)
     except UnusableKey as error:
-        raise NothingFound(otherwise % {"text": text[:200]}) from error
+        raise InvalidSearch(otherwise % {"text": text[:200]}) from error
 
 
 def _is_number(text: str) -> bool:
@@ -152,7 +154,7 @@ def _is_number(text: str) -> bool:
 
 def _number(text: str) -> int:
     if not _is_number(text):
-        raise NothingFound(_("%(text)r is no id.") % {"text": text[:100]})
+        raise InvalidSearch(_("%(text)r is no id.") % {"text": text[:100]})
     return int(text)
 
 

@@ -2,7 +2,7 @@
 
 from kvstore.admin.base import ReadOnlyAdmin
 from kvstore.admin.filters import CourseFilter, GradeFilter, ModifiedFilter, TypeFilter
-from kvstore.admin.ordering import Walk
+from kvstore.admin.ordering import IndexOrder
 
 
 class StudentModuleAdmin(ReadOnlyAdmin):
@@ -10,13 +10,13 @@ class StudentModuleAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "learner", "course", "module_type", "block", "score", "version", "modified")
     list_filter = (CourseFilter, TypeFilter, GradeFilter, ModifiedFilter)
-    walks = (
-        Walk(("id",), ("-id",)),
-        Walk(("student_id",), ("module_state_key", "course_id"), pin=False),
-        Walk(("module_state_key",), ("-id",)),
-        Walk(("course_id", "module_type"), ("-id",)),
-        Walk(("course_id",), ("-id",)),
-        Walk((), ("-id",)),
+    index_orders = (
+        IndexOrder(("id",), ("-id",)),
+        IndexOrder(("student_id",), ("module_state_key", "course_id"), force_index=False),
+        IndexOrder(("module_state_key",), ("-id",)),
+        IndexOrder(("course_id", "module_type"), ("-id",)),
+        IndexOrder(("course_id",), ("-id",)),
+        IndexOrder((), ("-id",)),
     )
     fields = (
         *("id", "student", "course_id", "module_type", "module_state_key", "grade", "max_grade", "done"),

@@ -76,7 +76,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
         """
         self._prefetch(map(self.address, owners))
 
-    def assume_missing(self, owners: Iterable[Owned]) -> None:
+    def assume_empty(self, owners: Iterable[Owned]) -> None:
         """Take these owners, which declare no fields here, to have none, until somebody who does asks for them."""
         self._undeclared.extend(owners)
 
@@ -87,17 +87,17 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
         if last is not None and key.block_scope_id is last[0] and key.block_family == last[1]:
             return last[2]
         address = self.address(key)
-        fields = self.known(address)
+        fields = self.cached(address)
         if fields is None:
             self._prefetch([address])
             fields = self._loaded[address]
         self._last = (key.block_scope_id, key.block_family, fields)
         return fields
 
-    def known(self, address: AddressT) -> FieldsT | None:
+    def cached(self, address: AddressT) -> FieldsT | None:
         """Return fields that were loaded, or are taken to be none; None where nothing is known of them."""
         fields = self._loaded.get(address)
-        if fields is None and address in self._taken_to_have_none():
+        if fields is None and address in self._assumed_empty():
             fields = self._loaded[address] = self._empty()
         return fields
 
@@ -117,7 +117,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
         if fields is not None:
             self._loaded[address] = fields
 
-    def _taken_to_have_none(self) -> set[AddressT]:
+    def _assumed_empty(self) -> set[AddressT]:
         # Blocks seldom read what they do not declare, so addresses are worked out when one does.
         for owner in self._undeclared:
             # No field is stored under an unusable key; who reads one is told why.

@@ -10,7 +10,7 @@ from xblock.fields import BlockScope
 from xblock.plugin import PluginMissingError
 
 from kvstore.keys import ASIDE_FAMILY
-from kvstore.storage.scopes import SUPPORTED, Place, place
+from kvstore.storage.scopes import SUPPORTED, ScopeKey, scope_key
 
 Block = Any
 """An XBlock or an aside; XBlock publishes no types."""
@@ -57,40 +57,40 @@ def descendants(
     return found, dynamic
 
 
-def chosen_children(dynamic: Iterable[tuple[Block, int | None]]) -> list[tuple[Block, int | None]]:
+def dynamic_children(dynamic: Iterable[tuple[Block, int | None]]) -> list[tuple[Block, int | None]]:
     """Return the children that dynamic blocks, their state loaded, name; with the depth left for each."""
     return [(child, None if levels is None else levels - 1) for block, levels in dynamic for child in children(block)]
 
 
-class Owner(NamedTuple):
+class FieldOwner(NamedTuple):
     """What fields belong to, as XBlock's key says it: a usage key, a block type or nothing, and the family."""
 
     block_scope_id: Any
     block_family: str
 
 
-class Kind(NamedTuple):
+class BlockKind(NamedTuple):
     """What blocks of one type, or asides, have in common: the places that they declare fields in."""
 
     block_type: str
     family: str
-    places: frozenset[Place]
+    places: frozenset[ScopeKey]
 
-    def owners(self, where: Place, usage_ids: Iterable[Any]) -> list[Owner]:
+    def owners(self, where: ScopeKey, usage_ids: Iterable[Any]) -> list[FieldOwner]:
         """Return what the fields of these blocks in one place belong to."""
         if where[1] == BlockScope.USAGE:
-            return [Owner(usage_id, self.family) for usage_id in usage_ids]
-        return [Owner(self.block_type if where[1] == BlockScope.TYPE else None, self.family)]
+            return [FieldOwner(usage_id, self.family) for usage_id in usage_ids]
+        return [FieldOwner(self.block_type if where[1] == BlockScope.TYPE else None, self.family)]
 
 
-def kinds(blocks: Iterable[Block], aside_types: Sequence[str]) -> dict[Kind, list[Any]]:
+def kinds(blocks: Iterable[Block], aside_types: Sequence[str]) -> dict[BlockKind, list[Any]]:
     """Return the usage ids of blocks, and of their asides, by kind."""
-    found: dict[Kind, list[Any]] = defaultdict(list)
+    found: dict[BlockKind, list[Any]] = defaultdict(list)
     places = _Places()
-    asides = [Kind(aside_type, ASIDE_FAMILY, _aside_places(aside_type)) for aside_type in aside_types]
+    asides = [BlockKind(aside_type, ASIDE_FAMILY, _aside_places(aside_type)) for aside_type in aside_types]
     for block in blocks:
         ids = block.scope_ids
-        found[Kind(ids.block_type, block.entry_point, places.of(block.fields))].append(ids.usage_id)
+        found[BlockKind(ids.block_type, block.entry_point, places.of(block.fields))].append(ids.usage_id)
         if not isinstance(ids.usage_id, AsideUsageKey):
             for aside in asides:
                 # The key classes are abstract and untyped on paper, and made like this everywhere.
@@ -104,9 +104,9 @@ class _Places:
 
     def __init__(self) -> None:
         # By identity, each with the fields themselves, so that no others can come to have it.
-        self._known: dict[int, tuple[Any, frozenset[Place]]] = {}
+        self._known: dict[int, tuple[Any, frozenset[ScopeKey]]] = {}
 
-    def of(self, fields: Any) -> frozenset[Place]:
+    def of(self, fields: Any) -> frozenset[ScopeKey]:
         """Return the places of these fields, by name."""
         known = self._known.get(id(fields))
         if known is None:
@@ -114,7 +114,7 @@ class _Places:
         return known[1]
 
 
-def _aside_places(aside_type: str) -> frozenset[Place]:
+def _aside_places(aside_type: str) -> frozenset[ScopeKey]:
     try:
         return _declared(XBlockAside.load_class(aside_type).fields)
     except PluginMissingError:
@@ -122,5 +122,5 @@ def _aside_places(aside_type: str) -> frozenset[Place]:
         return frozenset(SUPPORTED)
 
 
-def _declared(fields: Any) -> frozenset[Place]:
-    return frozenset(place(field.scope) for field in fields.values()).intersection(SUPPORTED)
+def _declared(fields: Any) -> frozenset[ScopeKey]:
+    return frozenset(scope_key(field.scope) for field in fields.values()).intersection(SUPPORTED)

@@ -12,7 +12,7 @@ from opaque_keys.edx.keys import LearningContextKey
 from xblock.runtime import KeyValueStore
 
 from kvstore.cache.base import Fields, NoFields, ScopeCache
-from kvstore.cache.blocks import Block, Owner, chosen_children, descendants, kinds
+from kvstore.cache.blocks import Block, FieldOwner, descendants, dynamic_children, kinds
 from kvstore.cache.field_row_caches import PreferencesCache, UserInfoCache, UserStateSummaryCache
 from kvstore.cache.user_state import UserStateCache
 from kvstore.client import known_learner_id
@@ -20,7 +20,7 @@ from kvstore.exceptions import AnotherLearner, ReadOnlyState, SaveFailed, Unsupp
 from kvstore.keys import checked_name
 from kvstore.models import StudentModule
 from kvstore.storage import scopes
-from kvstore.storage.scopes import Place
+from kvstore.storage.scopes import ScopeKey
 from kvstore.versioning import codec
 from kvstore.versioning.transactions import in_transaction
 
@@ -55,7 +55,7 @@ class FieldDataCache:
         self._aside_types = list(asides or ())
         # In the order in which they are written. The fields that many learners share come last: whoever else waits
         # for their locks waits for the shortest time.
-        self._caches: dict[Place, ScopeCache[Any, Any]] = {
+        self._caches: dict[ScopeKey, ScopeCache[Any, Any]] = {
             scopes.USER_STATE: UserStateCache(user, course_id),
             scopes.PREFERENCES: PreferencesCache(user),
             scopes.USER_INFO: UserInfoCache(user),
@@ -93,7 +93,7 @@ class FieldDataCache:
         blocks, dynamic = descendants([(block, depth)], block_filter)
         self.add_blocks_to_cache(blocks)
         while dynamic:
-            blocks, dynamic = descendants(chosen_children(dynamic), block_filter)
+            blocks, dynamic = descendants(dynamic_children(dynamic), block_filter)
             self.add_blocks_to_cache(blocks)
 
     # The spelling that callers of the ancestor know.
@@ -106,14 +106,14 @@ class FieldDataCache:
             return
         by_kind = kinds(blocks, self._aside_types)
         for where, cache in self._caches.items():
-            declared: list[Owner] = []
-            undeclared: list[Owner] = []
+            declared: list[FieldOwner] = []
+            undeclared: list[FieldOwner] = []
             for kind, usage_ids in by_kind.items():
                 (declared if where in kind.places else undeclared).extend(kind.owners(where, usage_ids))
             cache.prefetch(declared)
             # Fields that belong to no block are no block's to miss.
             if where != scopes.USER_INFO:
-                cache.assume_missing(undeclared)
+                cache.assume_empty(undeclared)
 
     def get(self, key: Key) -> Any:
         """Return a copy of the field's value. Raises KeyError where it has none, CorruptState where unreadable."""
@@ -170,7 +170,7 @@ class FieldDataCache:
         return NO_FIELDS if self._learner_id is None else cache.fields(key)
 
     def _cache(self, key: Key) -> ScopeCache[Any, Any]:
-        cache = self._caches.get(scopes.place(key.scope))
+        cache = self._caches.get(scopes.scope_key(key.scope))
         if cache is None:
             raise UnsupportedScope(key.scope, list(scopes.SUPPORTED.values()))
         if not cache.shared and key.user_id != self._learner_id:

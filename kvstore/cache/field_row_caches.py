@@ -66,7 +66,7 @@ class FieldRowCache(ScopeCache[Columns, FieldValues]):
 
         def remember() -> None:
             for address, row in rows.items():
-                fields = self.known(address.columns)
+                fields = self.cached(address.columns)
                 # An owner that was never read stays unread: what was written is not all that it has.
                 if fields is not None:
                     fields.put(address.field_name, row)

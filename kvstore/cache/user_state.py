@@ -15,7 +15,7 @@ from kvstore.keys import BlockAddress, block_address
 from kvstore.storage.reading import StoredState, stored_states
 from kvstore.versioning import codec
 
-GIVEN = object()
+HANDED_OUT = object()
 """stands where a value was that somebody has been given"""
 
 
@@ -26,12 +26,12 @@ class StateFields:
     anybody ask again, the text is parsed a second time, and copies are given of what comes of that.
     """
 
-    __slots__ = ("_copied", "_modified", "_stored", "_values")
+    __slots__ = ("_copy_on_read", "_modified", "_stored", "_values")
 
     def __init__(self, stored: StoredState | None = None) -> None:
         self._stored = stored
         self._values: dict[str, Any] | None = None if stored else {}
-        self._copied: frozenset[str] = frozenset()
+        self._copy_on_read: frozenset[str] = frozenset()
         self._modified = stored.modified if stored else None
 
     def __contains__(self, name: object, /) -> bool:
@@ -40,13 +40,13 @@ class StateFields:
     def get(self, name: str) -> Any:
         values = self._parsed()
         value = values[name]
-        if value is GIVEN:
+        if value is HANDED_OUT:
             self._parse_again(values)
             value = values[name]
         if type(value) is dict or type(value) is list:
-            if name in self._copied:
+            if name in self._copy_on_read:
                 return codec.copied(value)
-            values[name] = GIVEN
+            values[name] = HANDED_OUT
         return value
 
     def modified(self, name: str) -> datetime | None:
@@ -55,7 +55,7 @@ class StateFields:
     def overlay(self, fields: Mapping[str, Any], modified: datetime) -> None:
         """Remember fields that were stored."""
         self._parsed().update(fields)
-        self._copied |= fields.keys()
+        self._copy_on_read |= fields.keys()
         self._modified = modified
 
     def discard(self, name: str, modified: datetime) -> None:
@@ -70,9 +70,9 @@ class StateFields:
 
     def _parse_again(self, values: dict[str, Any]) -> None:
         again = self._stored.fields() if self._stored else {}
-        given = {name: again[name] for name, value in values.items() if value is GIVEN}
+        given = {name: again[name] for name, value in values.items() if value is HANDED_OUT}
         values |= given
-        self._copied |= given.keys()
+        self._copy_on_read |= given.keys()
 
 
 class UserStateCache(ScopeCache[BlockAddress, StateFields]):
@@ -101,7 +101,7 @@ class UserStateCache(ScopeCache[BlockAddress, StateFields]):
         return remember
 
     def _remember(self, address: BlockAddress, fields: Mapping[str, Any], modified: datetime) -> None:
-        known = self.known(address)
+        known = self.cached(address)
         # A block that was never read stays unread: what was written is not all that it has.
         if known is None:
             return

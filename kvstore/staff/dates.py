@@ -11,7 +11,7 @@ MAX_LENGTH = 40
 """characters"""
 
 
-class NotUnderstood(ValueError):
+class InvalidFilterValue(ValueError):
     """What was typed cannot be asked for; the message says so to staff."""
 
 
@@ -29,7 +29,7 @@ def shown_in_form(text: str) -> str:
     """Return a moment as a browser's field for one takes it; empty where ``text`` is none."""
     try:
         return _naive(text, timedelta(0))[0].strftime("%Y-%m-%dT%H:%M:%S") if text else ""
-    except NotUnderstood:
+    except InvalidFilterValue:
         return ""
 
 
@@ -66,5 +66,7 @@ def _naive(text: str, day: timedelta) -> tuple[datetime, datetime | None]:
     return moment, None
 
 
-def _not_understood(text: str) -> NotUnderstood:
-    return NotUnderstood(_("%(text)r is no time; write it like 2026-01-31 or 2026-01-31 14:30.") % {"text": text[:100]})
+def _not_understood(text: str) -> InvalidFilterValue:
+    return InvalidFilterValue(
+        _("%(text)r is no time; write it like 2026-01-31 or 2026-01-31 14:30.") % {"text": text[:100]}
+    )

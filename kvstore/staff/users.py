@@ -7,7 +7,7 @@ from django.db import router
 from django.utils.translation import gettext as _
 
 
-def usernames(ids: Collection[int]) -> dict[int, str]:
+def usernames_for(ids: Collection[int]) -> dict[int, str]:
     """Return the names of users by id, in one query; users that are gone are not in it."""
     if not ids:
         return {}
@@ -16,6 +16,6 @@ def usernames(ids: Collection[int]) -> dict[int, str]:
     return dict(users.filter(pk__in=ids).values_list("pk", model.USERNAME_FIELD))
 
 
-def name_of(user_id: int, named: Mapping[int, str]) -> str:
+def display_name(user_id: int, named: Mapping[int, str]) -> str:
     """Return a user's name out of those found, or what to call one who is gone."""
     return named.get(user_id) or _("user %(id)s, deleted") % {"id": user_id}

@@ -42,5 +42,5 @@ def announce_deletion(instance: StudentModule, using: str, **kwargs: Any) -> Non
     row, instance.being_deleted = instance.being_deleted, None
     if row is not None:
         nothing = Values(None, None, None)
-        deleted = versions.make_next(row, nothing, versions.now(), current_origin(using), DELETED)
+        deleted = versions.make_next_version(row, nothing, versions.now(), current_origin(using), DELETED)
         versions.announce([deleted], using)

@@ -20,10 +20,10 @@ SUPPORTED = {
     USER_STATE_SUMMARY: Scope.user_state_summary.name,
 }
 
-Place = tuple[UserScope, BlockScope]
+ScopeKey = tuple[UserScope, BlockScope]
 
 
-def place(scope: Any) -> Place:
+def scope_key(scope: Any) -> ScopeKey:
     """Return whose and of what the scope is; this store keeps it if that is among SUPPORTED."""
     # Scope.children and Scope.parent are sentinels that have neither.
     return getattr(scope, "user", None), getattr(scope, "block", None)

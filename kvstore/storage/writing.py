@@ -19,25 +19,25 @@ from kvstore.versioning.context import Origin, current_origin
 from kvstore.versioning.transactions import in_transaction
 from kvstore.versioning.versions import Row, Values
 
-Change = Callable[[Row], Values]
+RowChange = Callable[[Row], Values]
 """Computes what a row shall say next from the locked row; its own values where nothing changes. It must not write."""
 
 EMPTIED = codec.dumps({})
 
 
-def overlay(fields: Mapping[str, Any]) -> Change:
+def set_fields(fields: Mapping[str, Any]) -> RowChange:
     """Return the change that sets these fields, all storable, and leaves a block's other fields alone."""
 
-    def set_fields(row: Row) -> Values:
+    def change(row: Row) -> Values:
         stored = parsed(TABLE, row.id, row.state)
         if row.state is not None and all(_holds(stored, name, value) for name, value in fields.items()):
             return row.values
         return row.values._replace(state=codec.dumps({**stored, **fields}))
 
-    return set_fields
+    return change
 
 
-def removal(names: frozenset[str] | None) -> Change:
+def remove_fields(names: frozenset[str] | None) -> RowChange:
     """Return the change that removes these fields, or with None every field. A state that never was stays so."""
 
     def remove(row: Row) -> Values:
@@ -52,12 +52,12 @@ def removal(names: frozenset[str] | None) -> Change:
     return remove
 
 
-def scoring(grade: float | None, max_grade: float | None) -> Change:
+def set_grade(grade: float | None, max_grade: float | None) -> RowChange:
     """Return the change that sets the score and leaves the state alone."""
     return lambda row: row.values._replace(grade=grade, max_grade=max_grade)
 
 
-def provided(expected_version: int, change: Change) -> Change:
+def if_version(expected_version: int, change: RowChange) -> RowChange:
     """Return ``change``, to be made only to a row that is at this version still (0: to one that is not there)."""
 
     def change_unless_moved(row: Row) -> Values:
@@ -69,7 +69,7 @@ def provided(expected_version: int, change: Change) -> Change:
 
 
 def write_states(
-    student_id: int, changes: Mapping[BlockAddress, Change], *, create: bool, action: str | None = None
+    student_id: int, changes: Mapping[BlockAddress, RowChange], *, create: bool, action: str | None = None
 ) -> dict[BlockAddress, Row]:
     """Make every change to a learner's blocks, or none of them, and return the rows as they are then stored.
 
@@ -111,7 +111,7 @@ def record_present_state(row_id: int) -> None:
 
 
 def _write(
-    student_id: int, changes: Mapping[BlockAddress, Change], using: str, *, create: bool, action: str | None
+    student_id: int, changes: Mapping[BlockAddress, RowChange], using: str, *, create: bool, action: str | None
 ) -> dict[BlockAddress, Row]:
     size = conf.KVSTORE_CHUNK_SIZE
     locked: dict[tuple[str, str], Row] = {}
@@ -135,7 +135,7 @@ def _write_chunk(
     new = [row for row, _values in chunk if row.id is None]
     known = [row for row, _values in chunk if row.id is not None]
     made = [
-        versions.make_next(row, values, now, origin, action or (CREATED if row.id is None else CHANGED))
+        versions.make_next_version(row, values, now, origin, action or (CREATED if row.id is None else CHANGED))
         for row, values in chunk
     ]
     if new:

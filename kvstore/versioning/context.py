@@ -16,7 +16,7 @@ Actor = Any
 """A user, a user's id, None, or a function without arguments that returns one of them when an entry is written."""
 
 
-class Source(NamedTuple):
+class RestoredFrom(NamedTuple):
     """The version that a restored version takes its state from."""
 
     student_module_id: int
@@ -30,7 +30,7 @@ class Change:
     actor: Actor = None
     reason: str = ""
     request_id: str = ""
-    source: Source | None = None
+    source: RestoredFrom | None = None
     """what is being restored, if anything is; :func:`history.api.restore` sets it"""
 
     @property
@@ -40,7 +40,7 @@ class Change:
         learner_id: int | None = getattr(actor, "pk", actor)
         return learner_id
 
-    def as_message(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what to send along with a task, as JSON; in the worker ``change_context(**message)`` takes it up."""
         return {"actor": self.actor_id, "reason": self.reason, "request_id": self.request_id}
 
@@ -93,7 +93,7 @@ def change_context(
 
 
 @contextmanager
-def restoring_from(source: Source) -> Iterator[None]:
+def restoring_from(source: RestoredFrom) -> Iterator[None]:
     """Name the version that what is written inside is restored from."""
     token = _current.set(replace(_current.get(), source=source))
     try:

@@ -92,7 +92,7 @@ def _insert(instance: Instance, using: str, force_insert: Any) -> None:
     def insert() -> None:
         reset()
         origin, row = current_origin(using), instance.as_row()
-        made = [versions.begin(row, versions.now(), origin)]
+        made = [versions.make_first_version(row, versions.now(), origin)]
         instance.apply(row)
 
         def compute_digest() -> bytes:

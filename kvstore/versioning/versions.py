@@ -92,25 +92,25 @@ def checked_score(score: Any, where: str) -> float | None:
     raise UnstorableScore(f"{where} is {score!r:.60}; pass a finite number or None.")
 
 
-def begin(row: Row, now: datetime, origin: Origin, action: str = CREATED) -> StateVersion:
+def make_first_version(row: Row, now: datetime, origin: Origin, action: str = CREATED) -> StateVersion:
     """Make ``row``, checked and not stored yet, its version 1, and return that."""
     row.version, row.digest = 0, None
-    return make_next(row, row.values, now, origin, action)
+    return make_next_version(row, row.values, now, origin, action)
 
 
 def advance(row: Row, values: Values, now: datetime, origin: Origin, action: str = CHANGED) -> StateVersion | None:
     """Make ``row``, locked, its next version and return that. Return None, and leave the row, where nothing changes."""
     if values == row.values:
         return None
-    return make_next(row, values, now, origin, action)
+    return make_next_version(row, values, now, origin, action)
 
 
-def make_next(row: Row, values: Values, now: datetime, origin: Origin, action: str) -> StateVersion:
+def make_next_version(row: Row, values: Values, now: datetime, origin: Origin, action: str) -> StateVersion:
     """Make ``row``, locked or new, its next version, even if its values are the same, and return that."""
     previous = row.digest
     row.state, row.grade, row.max_grade = values
     row.version += 1
-    row.modified = after(row.modified, now)
+    row.modified = next_timestamp(row.modified, now)
     if row.created is None:
         row.created = row.modified
     version = version_of(row, action, origin, previous)
@@ -118,7 +118,7 @@ def make_next(row: Row, values: Values, now: datetime, origin: Origin, action: s
     return version
 
 
-def after(modified: datetime | None, now: datetime) -> datetime:
+def next_timestamp(modified: datetime | None, now: datetime) -> datetime:
     """Return the moment of a version that follows one of ``modified``, even where a clock was set back."""
     return max(now, modified + TICK) if modified else now
 

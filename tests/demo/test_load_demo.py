@@ -11,7 +11,7 @@ from django.test import override_settings
 from demo.lost_answer import BLOCK, JOB, REASON
 from demo.people import people
 from history.api import restore, timeline
-from history.comparison.flags import Mark, marks
+from history.comparison.flags import Flag, flags_for
 from history.models import StudentModuleHistory
 from kvstore.models import PreferencesField, StudentModule, UserInfoField, UserStateSummaryField
 from kvstore.versioning import codec
@@ -61,8 +61,8 @@ class LoadDemoTests(DemoTestCase):
         self.assertNotIn("answer", codec.loads_state(row.state))
         self.assertEqual((row.grade, row.max_grade), (0, 2))
         newest = list(timeline(row.student, BLOCK))
-        found = {mark for new, old in pairwise(newest) for mark in marks(new, old)}
-        self.assertLessEqual({Mark.FIELD_VANISHED, Mark.GRADE_FELL}, found)
+        found = {mark for new, old in pairwise(newest) for mark in flags_for(new, old)}
+        self.assertLessEqual({Flag.FIELD_VANISHED, Flag.GRADE_FELL}, found)
 
     def test_an_answer_that_was_put_back_stays(self) -> None:
         self.load()

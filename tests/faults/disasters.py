@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from history.reading.outline import completeness, outline
-from history.reading.ownership import Owner
+from history.reading.ownership import RowOwner
 from kvstore.keys import BlockAddress
 from kvstore.models import StudentModule
 from tests.faults.clusters import Cluster
@@ -194,10 +194,10 @@ def completeness_of_all() -> tuple[dict[int, int], set[int]]:
     """Return how many committed versions of each row are missing, and the rows whose timelines claim to be complete."""
     missing, claims = {}, set()
     for row in StudentModule.objects.all():
-        owner = Owner(row.student_id, BlockAddress(*row.address, row.module_type), row.version)
+        owner = RowOwner(row.student_id, BlockAddress(*row.address, row.module_type), row.version)
         found = outline(owner)
         told = completeness(owner, row.pk, found)
         missing[row.pk] = row.version - told.found
-        if told.whole:
+        if told.is_complete:
             claims.add(row.pk)
     return missing, claims

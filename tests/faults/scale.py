@@ -57,23 +57,23 @@ def insert(ids: range, versions: int) -> None:
     """Insert the rows with these ids and all their versions."""
     from django.utils import timezone
 
-    from history.recording.receivers import keep_waiting
+    from history.recording.receivers import store_pending
     from kvstore.models import StudentModule
     from kvstore.signals import CHANGED, CREATED
     from kvstore.versioning import sql
     from kvstore.versioning.context import Origin
-    from kvstore.versioning.versions import COLUMNS, Row, Values, make_next
+    from kvstore.versioning.versions import COLUMNS, Row, Values, make_next_version
 
     new = [Row(1, COURSE, f"{BLOCK}{number}", "problem", id=number) for number in ids]
     values, origin = Values(STATE, None, None), Origin(None, "", "", None, None, 1)
     yesterday = timezone.now() - timedelta(days=1)
     made = [
-        make_next(row, values, yesterday, origin, CHANGED if version else CREATED)
+        make_next_version(row, values, yesterday, origin, CHANGED if version else CREATED)
         for row in new
         for version in range(versions)
     ]
     sql.insert(StudentModule, COLUMNS, list(map(attrgetter(*COLUMNS), new)), "default")
-    keep_waiting(made, "default")
+    store_pending(made, "default")
 
 
 def run(*arguments: str, kill_after: float | None = None) -> dict[str, object]:

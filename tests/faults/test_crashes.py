@@ -111,7 +111,7 @@ class Crashes(FaultCase):
         self.writer(1000, BLOCKS[:1]).write("set")
         self.history.stop()
         try:
-            self.die("write_and_die", where="history.recording.receivers:keep_waiting", kinds={"set": 1})
+            self.die("write_and_die", where="history.recording.receivers:store_pending", kinds={"set": 1})
             self.assertEqual(self.waiting(), 0)
         finally:
             self.history.start()

@@ -148,7 +148,7 @@ class Indexes(TransactionTestCase):
 
     def test_walks_follow_an_index_in_its_order(self):
         client = DjangoXBlockUserStateClient()
-        walks = {
+        index_orders = {
             "course": (2, lambda: list(client.iter_all_for_course(self.small)), "xblock_kvstore_course_idx"),
             "type": (2, lambda: list(client.iter_all_for_course(self.small, "poll")), "xblock_kvstore_type_idx"),
             "block": (
@@ -157,7 +157,7 @@ class Indexes(TransactionTestCase):
                 "xblock_kvstore_block_idx",
             ),
         }
-        for name, (size, walk, index) in walks.items():
+        for name, (size, walk, index) in index_orders.items():
             with self.settings(KVSTORE_BATCH_SIZE=size):
                 plans = self.plans(walk, StudentModule)
             self.assertGreater(len(plans), 2)

@@ -10,9 +10,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
-from history.admin.block.pages import BlockPagesAdmin, block_page, names_on, owner_for, page_url, version_key
-from history.admin.block.version import loaded, version_of
-from history.admin.block.version_summary import step
+from history.admin.block.pages import BlockPagesAdmin, block_page, get_owner_or_404, page_url, usernames_on, version_key
+from history.admin.block.version import version_of, with_full_state
+from history.admin.block.version_summary import summarize_version
 from kvstore.admin.rendering import SHOWN_CHARACTERS, pretty
 
 CONTEXT = 3
@@ -33,15 +33,15 @@ class Line(NamedTuple):
 
 def comparison_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int) -> HttpResponseBase:
     """Show what differs between the versions ``a`` and ``b``, the older one on the left."""
-    owner = owner_for(model_admin, request, row_id)
+    owner = get_owner_or_404(model_admin, request, row_id)
     keys = [version_key(request.GET.get(name, ""), row_id) for name in ("a", "b")]
     if None in keys or keys[0] == keys[1]:
         messages.warning(request, _("Choose two different versions to compare."))
         return HttpResponseRedirect(page_url(model_admin, "timeline", row_id))
     # Both are looked up in this learner's timeline of this block, so no other's can be named.
-    older, newer = (version_of(owner, *key, columns=loaded) for key in sorted(filter(None, keys)))
-    names = names_on(owner, [older, newer])
-    compared = step(model_admin, newer, older, names, is_next=False)
+    older, newer = (version_of(owner, *key, prepare=with_full_state) for key in sorted(filter(None, keys)))
+    names = usernames_on(owner, [older, newer])
+    compared = summarize_version(model_admin, newer, older, names, is_adjacent=False)
     return block_page(
         model_admin,
         request,
@@ -50,7 +50,7 @@ def comparison_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: 
         "comparison",
         title=_("Versions %(a)s and %(b)s") % {"a": older.version, "b": newer.version},
         names=names,
-        older=step(model_admin, older, None, names),
+        older=summarize_version(model_admin, older, None, names),
         newer=compared,
         difference=compared.difference,
         lines=_lines_of(older, newer),

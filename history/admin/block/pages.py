@@ -11,9 +11,9 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
-from history.reading.ownership import Owner, owner_of
+from history.reading.ownership import RowOwner, find_owner
 from kvstore.models import StudentModule
-from kvstore.staff.users import name_of, usernames
+from kvstore.staff.users import display_name, usernames_for
 
 VIEW = "has_view_permission"
 RESTORE = "has_restore_permission"
@@ -50,12 +50,14 @@ def page_url(model_admin: BlockPagesAdmin, name: str, *args: int) -> str:
     return reverse(f"{model_admin.admin_site.name}:xblock_history_{name}", args=args)
 
 
-def owner_for(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int, permission: str = VIEW) -> Owner:
+def get_owner_or_404(
+    model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int, permission: str = VIEW
+) -> RowOwner:
     """Return whose row it is. Raises PermissionDenied, Http404 or HistoryUnavailable."""
     # Asked first in general, so that who may see nothing cannot find out what there is.
     if not getattr(model_admin, permission)(request):
         raise PermissionDenied
-    owner = owner_of(row_id) if row_id < 2**63 else None
+    owner = find_owner(row_id) if row_id < 2**63 else None
     if owner is None:
         raise Http404(_("There is and was no row %(id)s of learners' state.") % {"id": row_id})
     if not getattr(model_admin, permission)(request, owner):
@@ -84,7 +86,7 @@ def version_key(text: str, row_id: int) -> VersionKey | None:
 def block_page(
     model_admin: BlockPagesAdmin,
     request: HttpRequest,
-    owner: Owner,
+    owner: RowOwner,
     row_id: int,
     template: str,
     *,
@@ -102,7 +104,7 @@ def block_page(
         "title": title,
         "subtitle": None,
         "owner": owner,
-        "learner": name_of(owner.student_id, names),
+        "learner": display_name(owner.student_id, names),
         "row_id": row_id,
         "row_url": _row_url(site, row_id) if owner.version else "",
         "timeline_url": page_url(model_admin, "timeline", row_id),
@@ -112,9 +114,9 @@ def block_page(
     return TemplateResponse(request, f"admin/xblock_history/{template}.html", shared | context, status=status)
 
 
-def names_on(owner: Owner, entries: list[Any]) -> dict[int, str]:
+def usernames_on(owner: RowOwner, entries: list[Any]) -> dict[int, str]:
     """Return the names of the learner and of those who made the entries, in one query."""
-    return usernames({owner.student_id, *(entry.actor_id for entry in entries if entry.actor_id is not None)})
+    return usernames_for({owner.student_id, *(entry.actor_id for entry in entries if entry.actor_id is not None)})
 
 
 def _row_url(site: Any, row_id: int) -> str:

@@ -12,12 +12,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from history.admin.audit_log import note
-from history.admin.block.pages import RESTORE, BlockPagesAdmin, block_page, entry_url, names_on, owner_for, page_url
-from history.admin.block.version import loaded, version_of
-from history.admin.block.version_summary import step
+from history.admin.block.pages import (
+    RESTORE,
+    BlockPagesAdmin,
+    block_page,
+    entry_url,
+    get_owner_or_404,
+    page_url,
+    usernames_on,
+)
+from history.admin.block.version import version_of, with_full_state
+from history.admin.block.version_summary import summarize_version
 from history.comparison.diff import diff
 from history.exceptions import RestoreRefused
-from history.reading.ownership import Owner
+from history.reading.ownership import RowOwner
 from history.restore import restore
 from kvstore.admin.rendering import score_text
 from kvstore.exceptions import KVStoreError, UnusableContext, WriteConflict
@@ -47,8 +55,8 @@ class RestorationForm(forms.Form):
 
 def restoration_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int, version: int) -> HttpResponseBase:
     """Show what putting a version back would change; on POST, put it back."""
-    owner = owner_for(model_admin, request, row_id, RESTORE)
-    entry = version_of(owner, row_id, version, request.GET.get("digest", ""), columns=loaded)
+    owner = get_owner_or_404(model_admin, request, row_id, RESTORE)
+    entry = version_of(owner, row_id, version, request.GET.get("digest", ""), prepare=with_full_state)
     if request.method != "POST":
         return _preview(model_admin, request, owner, entry, None)
     form = RestorationForm(request.POST, label_suffix="")
@@ -71,13 +79,13 @@ def restoration_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id:
 def _preview(
     model_admin: BlockPagesAdmin,
     request: HttpRequest,
-    owner: Owner,
+    owner: RowOwner,
     entry: Any,
     form: RestorationForm | None,
     status: int = 200,
 ) -> HttpResponseBase:
     row = _row(owner)
-    names = names_on(owner, [entry])
+    names = usernames_on(owner, [entry])
     is_too_large = entry.size is not None and entry.small_state is None
     difference = None if is_too_large else diff(row.state if row else None, entry.small_state)
     return block_page(
@@ -90,7 +98,7 @@ def _preview(
         names=names,
         status=status,
         form=form or RestorationForm(label_suffix=""),
-        step=step(model_admin, entry, None, names),
+        step=summarize_version(model_admin, entry, None, names),
         # What is agreed to is what this page shows, not what an earlier one did.
         current_version=row.version if row else 0,
         current_score=score_text(row) if row else "",
@@ -99,7 +107,7 @@ def _preview(
     )
 
 
-def _row(owner: Owner) -> StudentModule | None:
+def _row(owner: RowOwner) -> StudentModule | None:
     rows = StudentModule.objects.using(router.db_for_write(StudentModule))
     return rows.filter(
         student_id=owner.student_id,
@@ -109,7 +117,7 @@ def _row(owner: Owner) -> StudentModule | None:
 
 
 def _done(
-    model_admin: BlockPagesAdmin, request: HttpRequest, owner: Owner, entry: Any, restored: int
+    model_admin: BlockPagesAdmin, request: HttpRequest, owner: RowOwner, entry: Any, restored: int
 ) -> HttpResponseBase:
     row = _row(owner)
     if row is not None:

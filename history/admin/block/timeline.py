@@ -10,28 +10,36 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from history.admin.block.pages import BlockPagesAdmin, block_page, entry_url, names_on, owner_for, page_url, version_key
-from history.admin.block.version_summary import compared, steps
-from history.comparison.chart import Point, drawing
-from history.reading.outline import Outline, completeness, outline
+from history.admin.block.pages import (
+    BlockPagesAdmin,
+    block_page,
+    entry_url,
+    get_owner_or_404,
+    page_url,
+    usernames_on,
+    version_key,
+)
+from history.admin.block.version_summary import summarize, with_comparable_state
+from history.comparison.chart import Point, render_chart
+from history.reading.outline import Outline, completeness, recent_versions
 from history.reading.timeline import WHOLE, Span, timeline_of
 from kvstore.admin.rendering import score_text
 from kvstore.signals import DELETED
-from kvstore.staff.dates import NotUnderstood, earliest
+from kvstore.staff.dates import InvalidFilterValue, earliest
 
 PAGE_SIZE = 50
 
 
 def timeline_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int) -> HttpResponseBase:
     """Show a page of versions, newest first, each beside what it changed."""
-    owner = owner_for(model_admin, request, row_id)
+    owner = get_owner_or_404(model_admin, request, row_id)
     key = version_key(request.GET.get("older", ""), row_id)
     span = Span(older_than=key[:2]) if key else WHOLE
-    found = timeline_of(owner.student_id, owner.address, span, columns=compared, page_size=PAGE_SIZE + 1)
+    found = timeline_of(owner.student_id, owner.address, span, prepare=with_comparable_state, page_size=PAGE_SIZE + 1)
     # One more than is shown: what the last one changed is seen from the one before it.
     entries = list(islice((entry for entry in found if not entry.is_branch), PAGE_SIZE + 1))
-    glance = outline(owner)
-    names = names_on(owner, entries)
+    glance = recent_versions(owner)
+    names = usernames_on(owner, entries)
     return block_page(
         model_admin,
         request,
@@ -40,10 +48,10 @@ def timeline_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: in
         "timeline",
         title=_("Timeline"),
         names=names,
-        steps=steps(model_admin, entries, names, PAGE_SIZE),
+        steps=summarize(model_admin, entries, names, PAGE_SIZE),
         completeness=completeness(owner, row_id, glance),
         branch=[] if key else _branch(model_admin, glance),
-        picture=drawing(_points(glance)),
+        picture=render_chart(_points(glance)),
         older_url=_older_url(entries),
         newer_url=_newer_url(glance, entries, is_first=key is None),
         moment_url=page_url(model_admin, "moment", row_id),
@@ -55,14 +63,14 @@ def timeline_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: in
 
 def moment_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int) -> HttpResponseBase:
     """Lead to the version that held at a moment."""
-    owner = owner_for(model_admin, request, row_id)
+    owner = get_owner_or_404(model_admin, request, row_id)
     try:
         moment = earliest(request.GET.get("moment", "").strip())
-    except NotUnderstood as error:
+    except InvalidFilterValue as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(page_url(model_admin, "timeline", row_id))
     found = timeline_of(
-        owner.student_id, owner.address, Span(until=moment), columns=lambda rows: rows.defer("state"), page_size=1
+        owner.student_id, owner.address, Span(until=moment), prepare=lambda rows: rows.defer("state"), page_size=1
     )
     entry = next(found, None)
     if entry is None:

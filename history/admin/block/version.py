@@ -8,30 +8,38 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
-from history.admin.block.pages import DIGEST, BlockPagesAdmin, block_page, entry_url, names_on, owner_for, page_url
-from history.admin.block.version_summary import step
+from history.admin.block.pages import (
+    DIGEST,
+    BlockPagesAdmin,
+    block_page,
+    entry_url,
+    get_owner_or_404,
+    page_url,
+    usernames_on,
+)
+from history.admin.block.version_summary import summarize_version
 from history.export import iso, sha256_of
 from history.reading.outline import find_entry
-from history.reading.ownership import Owner
+from history.reading.ownership import RowOwner
 from history.reading.sizes import light
-from history.reading.timeline import Columns, Span, timeline_of
+from history.reading.timeline import Prepare, Span, timeline_of
 from kvstore.admin.rendering import pretty, raw
 
 LOADED_BYTES = 4_000_000
 """a larger state is not shown, only downloaded"""
 
 
-def loaded(entries: Any) -> Any:
+def with_full_state(entries: Any) -> Any:
     """Choose what is loaded of entries that are shown in full: the state too, where it is not too large."""
     return light(entries, LOADED_BYTES)
 
 
 def version_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int, version: int) -> HttpResponseBase:
     """Show one version."""
-    owner = owner_for(model_admin, request, row_id)
+    owner = get_owner_or_404(model_admin, request, row_id)
     digest = request.GET.get("digest", "")
     newer, entry, older = _neighbours(owner, row_id, version, digest)
-    names = names_on(owner, [entry])
+    names = usernames_on(owner, [entry])
     state = entry.small_state
     return block_page(
         model_admin,
@@ -41,7 +49,7 @@ def version_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int
         "version",
         title=_("Version %(version)s") % {"version": version},
         names=names,
-        step=step(model_admin, entry, older, names),
+        step=summarize_version(model_admin, entry, older, names),
         newer_url=_url(model_admin, newer),
         older_url=_url(model_admin, older),
         source_url=_source_url(model_admin, entry),
@@ -57,7 +65,7 @@ def version_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int
 
 def state_download(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int, version: int) -> HttpResponseBase:
     """Send the state of a version, byte for byte as it is stored."""
-    owner = owner_for(model_admin, request, row_id)
+    owner = get_owner_or_404(model_admin, request, row_id)
     state = version_of(owner, row_id, version, request.GET.get("digest", "")).state
     if state is None:
         raise Http404(_("Version %(version)s has no state.") % {"version": version})
@@ -71,24 +79,24 @@ def state_download(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: i
 
 
 def version_of(
-    owner: Owner, row_id: int, version: int, digest: str = "", columns: Columns = lambda entries: entries
+    owner: RowOwner, row_id: int, version: int, digest: str = "", prepare: Prepare = lambda entries: entries
 ) -> Any:
     """Return a version of the owner's timeline. Raises Http404 where there is none, or HistoryUnavailable."""
-    entry = find_entry(owner, row_id, version, digest, columns) if DIGEST.fullmatch(digest) else None
+    entry = find_entry(owner, row_id, version, digest, prepare) if DIGEST.fullmatch(digest) else None
     if entry is None:
         raise Http404(_("There is no version %(version)s of row %(id)s.") % {"version": version, "id": row_id})
     return entry
 
 
-def _neighbours(owner: Owner, row_id: int, version: int, digest: str) -> tuple[Any, Any, Any]:
+def _neighbours(owner: RowOwner, row_id: int, version: int, digest: str) -> tuple[Any, Any, Any]:
     """Return the version after this one, this one, and the one before it. Raises Http404.
 
     A version that ``digest`` names has no neighbours: what is beside a branch belongs to the present state.
     """
     if digest:
-        return None, version_of(owner, row_id, version, digest, loaded), None
+        return None, version_of(owner, row_id, version, digest, with_full_state), None
     span = Span(older_than=(row_id, version + 2))
-    found = timeline_of(owner.student_id, owner.address, span, columns=loaded, page_size=3)
+    found = timeline_of(owner.student_id, owner.address, span, prepare=with_full_state, page_size=3)
     near = [None, *islice((entry for entry in found if not entry.is_branch), 3), None]
     for newer, entry, older in zip(near, near[1:], near[2:], strict=False):
         if entry is not None and (entry.student_module_id, entry.version) == (row_id, version):

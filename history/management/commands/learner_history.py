@@ -21,7 +21,7 @@ from history.management.terminal import wrapped
 from history.models import Entry
 from history.reading.timeline import Span, timeline_of
 from kvstore.keys import BlockAddress
-from kvstore.staff.text import visible
+from kvstore.staff.text import escape_unprintable
 
 PAGE_SIZE = 50
 """versions in one query: with their states, which may be large"""
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             entries = timeline_of(learner.pk, address, Span(until=options["at"]), page_size=PAGE_SIZE)
             newest = next(entries, None)
             if newest is None:
-                raise CommandError(visible(_nothing(learner, address, options["at"])))
+                raise CommandError(escape_unprintable(_nothing(learner, address, options["at"])))
             self.write(learner, address, chain([newest], entries), options)
         except HistoryUnavailable as error:
             asked = _("manage.py history_health tells more.")

@@ -17,7 +17,7 @@ from kvstore.admin import StudentModuleAdmin
 from kvstore.api import set_score
 from kvstore.models import StudentModule
 from kvstore.querysets import unguarded
-from kvstore.staff.dates import NotUnderstood, earliest, latest
+from kvstore.staff.dates import InvalidFilterValue, earliest, latest
 from kvstore.testing import StudentModuleFactory, UserFactory
 from tests.admin.lists.lists import HISTORY_LIST, STATE_LIST, WAITING_LIST, Lists
 from tests.kvstore.cache.blocks import COURSE, usage
@@ -226,5 +226,5 @@ class Moments(SimpleTestCase):
 
     def test_what_is_none_is_refused(self):
         for text in ("", "x", "2026-99-01", "2026-02-30T10:00", "1" * 5000, "\0"):
-            with self.subTest(text=text[:30]), self.assertRaises(NotUnderstood):
+            with self.subTest(text=text[:30]), self.assertRaises(InvalidFilterValue):
                 latest(text)

@@ -41,7 +41,7 @@ class Export(Lists, TestCase):
         self.sign_in()
         # Many pages, and bounded ones, of so few entries.
         self.enterContext(mock.patch.object(list_export, "PAGE_SIZE", 2))
-        self.enterContext(mock.patch.object(KeysetChangeList, "examined", 4))
+        self.enterContext(mock.patch.object(KeysetChangeList, "scan_limit", 4))
 
     def exported(self, **query):
         response = self.client.get(EXPORT, query)
@@ -56,7 +56,7 @@ class Export(Lists, TestCase):
         for query in ({"q": "amara"}, {"course": str(COURSE)}, {"q": "amara", "action": "changed"}, {"last": "day"}):
             with self.subTest(**query):
                 lines = self.lines(**query)
-                with mock.patch.object(KeysetChangeList, "examined", 10_000):
+                with mock.patch.object(KeysetChangeList, "scan_limit", 10_000):
                     shown = self.found(HISTORY_LIST, **query)
                 self.assertEqual(
                     [(line["student_module_id"], line["version"]) for line in lines],

@@ -75,7 +75,7 @@ class Pages(Lists, TestCase):
         self.sign_in()
         for patch in (
             mock.patch.object(ReadOnlyAdmin, "list_per_page", PAGE),
-            mock.patch.object(KeysetChangeList, "examined", 20),
+            mock.patch.object(KeysetChangeList, "scan_limit", 20),
         ):
             self.enterContext(patch)
 
@@ -162,7 +162,7 @@ class Pages(Lists, TestCase):
         again = [row.pk for row in self.client.get(HISTORY_LIST + changelist.next_link).context["cl"].result_list]
         self.assertEqual(second, again)
 
-    def test_a_page_that_looked_through_enough_says_so_and_goes_on(self):
+    def test_a_page_that_scanned_enough_says_so_and_goes_on(self):
         response = self.page(HISTORY_LIST, action="restored")
         changelist = response.context["cl"]
         self.assertEqual(list(changelist.result_list), [])
@@ -252,8 +252,8 @@ class Pages(Lists, TestCase):
         """But for the entries of one version, which stand at one place: a page does not divide these."""
         admins = {StudentModule: StudentModuleAdmin, StudentModuleHistory: StudentModuleHistoryAdmin}
         for model, admin_class in admins.items():
-            for walk in admin_class.walks:
-                named = {*walk.given, *walk.columns, *filter(None, [walk.within])}
+            for walk in admin_class.index_orders:
+                named = {*walk.equality_columns, *walk.columns, *filter(None, [walk.within])}
                 constraints = [{*constraint.fields} for constraint in model._meta.total_unique_constraints]
                 unique = [{"id"}, *(names - {"digest"} for names in constraints)]
                 columns = {model._meta.get_field(name).attname for name in named}

@@ -33,7 +33,7 @@ TIED = 10
 class Plans(Lists, TransactionTestCase):
     def setUp(self):
         self.sign_in()
-        self.enterContext(mock.patch.object(KeysetChangeList, "examined", EXAMINED))
+        self.enterContext(mock.patch.object(KeysetChangeList, "scan_limit", EXAMINED))
         self.courses = [CourseKey.from_string(f"course-v1:Org+Course+Run{number}") for number in range(COURSES)]
         users = get_user_model().objects.bulk_create(
             get_user_model()(username=f"learner{number}") for number in range(LEARNERS)

@@ -126,7 +126,7 @@ class Queries(Lists, TestCase):
                             self.assertNotIn(word, statement)
                         if " OFFSET " in statement:
                             # Where a page has looked through enough: a known number of places of an index.
-                            self.assertIn(f"LIMIT 1 OFFSET {KeysetChangeList.examined - 1}", statement)
+                            self.assertIn(f"LIMIT 1 OFFSET {KeysetChangeList.scan_limit - 1}", statement)
                             self.assertTrue(changelist.is_bounded)
 
     def test_one_request_for_names_however_many_learners_and_actors(self):

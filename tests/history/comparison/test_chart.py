@@ -8,7 +8,7 @@ from django.test import SimpleTestCase
 from django.utils import translation
 from django.utils.safestring import SafeString
 
-from history.comparison.chart import HEIGHT, MAX_POINTS, WIDTH, Point, description, drawing
+from history.comparison.chart import HEIGHT, MAX_POINTS, WIDTH, Point, description, render_chart
 from tests.history.entries import START
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -19,10 +19,10 @@ def point(version, grade=None, max_grade=None, size=10, action="changed"):
 
 
 def parsed(points, **options):
-    return ElementTree.fromstring(drawing(points, **options))  # noqa: S314  it is our own
+    return ElementTree.fromstring(render_chart(points, **options))  # noqa: S314  it is our own
 
 
-def marks(svg):
+def flags_for(svg):
     """Return what the titles of the marks say."""
     found = svg.iter(f"{SVG}path")
     return [mark.find(f"{SVG}title").text for mark in found if "history-drawing-mark" in mark.get("class")]
@@ -35,13 +35,13 @@ def lines(svg):
 
 class Drawing(SimpleTestCase):
     def test_none(self):
-        self.assertEqual(drawing([]), "")
-        self.assertIsInstance(drawing([]), SafeString)
+        self.assertEqual(render_chart([]), "")
+        self.assertIsInstance(render_chart([]), SafeString)
 
     def test_one(self):
         grade, size = lines(parsed([point(1, 1, 2)]))
         self.assertTrue(grade.startswith("M") and size.startswith("M"))
-        self.assertEqual(marks(parsed([point(1)])), [])
+        self.assertEqual(flags_for(parsed([point(1)])), [])
 
     def test_an_image_with_a_title_and_a_description(self):
         svg = parsed([point(1, 1, 2), point(2, 2, 2)], ident="one")
@@ -51,7 +51,7 @@ class Drawing(SimpleTestCase):
         self.assertIn("Grade went from 1 to 2 over 2 versions; lowest 1, highest 2.", text.text)
 
     def test_no_script_no_style_and_no_colour_of_its_own(self):
-        source = drawing([point(1, 2, 2), point(2, 1, 2, size=2), point(3, size=0, action="deleted")])
+        source = render_chart([point(1, 2, 2), point(2, 1, 2, size=2), point(3, size=0, action="deleted")])
         for text in ("<script", "<style", "style=", "href", " on", "#", "rgb"):
             with self.subTest(text):
                 self.assertNotIn(text, source)
@@ -60,7 +60,9 @@ class Drawing(SimpleTestCase):
         svg = parsed(
             [point(1, 2, 2), point(2, 2, 4), point(3, 1, 1, size=2), point(4, None, size=0, action="deleted"), point(1)]
         )
-        self.assertEqual(marks(svg), ["version 2: grade fell", "version 3: state emptied", "version 4: row deleted"])
+        self.assertEqual(
+            flags_for(svg), ["version 2: grade fell", "version 3: state emptied", "version 4: row deleted"]
+        )
         legend = [text.text for text in svg.iter(f"{SVG}text") if text.get("class") == "history-drawing-legend"]
         self.assertEqual(legend, ["grade fell", "state emptied", "row deleted"])
         shapes = {
@@ -85,8 +87,8 @@ class Drawing(SimpleTestCase):
             for place in (step for step in path.replace("m-2 0h4m-2 0", "").split("L")):
                 x, y = map(float, place.split())
                 self.assertTrue(0 <= x <= WIDTH and 0 <= y <= HEIGHT, place)
-        self.assertNotIn("nan", drawing(points))
-        self.assertNotIn("inf", drawing(points).replace("inform", ""))
+        self.assertNotIn("nan", render_chart(points))
+        self.assertNotIn("inf", render_chart(points).replace("inform", ""))
 
     def test_many_points_are_thinned_and_what_matters_stays(self):
         points = [point(version, 50, 100, 1000) for version in range(1, 2001)]
@@ -95,7 +97,7 @@ class Drawing(SimpleTestCase):
         points[1500] = point(1501, None, 100, 9000)
         svg = parsed(points)
         self.assertEqual(
-            marks(svg), ["version 702: grade fell", "version 1201: state emptied", "version 1501: grade fell"]
+            flags_for(svg), ["version 702: grade fell", "version 1201: state emptied", "version 1501: grade fell"]
         )
         grade, size = lines(svg)
         self.assertEqual(grade.count("M"), 2)
@@ -105,7 +107,7 @@ class Drawing(SimpleTestCase):
 
     def test_a_hostile_number_of_falls(self):
         points = [point(version, version % 2, 1) for version in range(2000)]
-        self.assertEqual(len(marks(parsed(points))), 999)
+        self.assertEqual(len(flags_for(parsed(points))), 999)
 
     def test_numbers_are_numbers_in_every_language(self):
         points = [point(1, 0.5, 2, 1500), point(2, 1.5, 2, 3000), point(3, 1, 2)]

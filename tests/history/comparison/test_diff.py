@@ -7,9 +7,10 @@ from django.test import SimpleTestCase
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from history.comparison.diff import LIMIT, Difference, Kind, diff, path_text, shown
-from history.comparison.formatting import MAX_PATH_CHARACTERS
-from kvstore.staff.text import visible
+from history.comparison.diff import LIMIT, Difference, diff
+from history.comparison.formatting import MAX_PATH_CHARACTERS, format_path, format_value
+from history.comparison.json_diff import Kind
+from kvstore.staff.text import escape_unprintable
 from tests.history.hostile import STATES, UNREADABLE, UNSTORABLE
 
 SCALARS = (
@@ -146,7 +147,7 @@ class Fields(SimpleTestCase):
     def test_lessened(self):
         for older, newer in (({"x": 1}, {}), ({"x": "a"}, {"x": ""}), ({"x": ["a"]}, {"x": []}), ([1, 2], [1])):
             with self.subTest(older=older, newer=newer):
-                self.assertTrue(self.field(older, newer).lessened)
+                self.assertTrue(self.field(older, newer).lost_items)
         for older, newer in (
             ({}, {"x": 1}),
             ({"x": "a"}, {"x": "b"}),
@@ -154,13 +155,13 @@ class Fields(SimpleTestCase):
             ({"x": ["a", "b"]}, {"x": ["a"]}),
         ):
             with self.subTest(older=older, newer=newer):
-                self.assertFalse(self.field(older, newer).lessened)
+                self.assertFalse(self.field(older, newer).lost_items)
 
     def test_fell(self):
         for older, newer, fell in ((2, 1, True), (1, None, True), (1, 2, False), (1, "0", False), (True, False, False)):
             with self.subTest(older=older, newer=newer):
-                self.assertEqual(self.field(older, newer).fell, fell)
-        self.assertTrue(diff('{"a":1}', "{}").fields[0].fell)
+                self.assertEqual(self.field(older, newer).decreased, fell)
+        self.assertTrue(diff('{"a":1}', "{}").fields[0].decreased)
 
 
 class Unreadable(SimpleTestCase):
@@ -223,26 +224,26 @@ class Properties(SimpleTestCase):
 
 class Shown(SimpleTestCase):
     def test_values_on_one_line(self):
-        self.assertEqual(shown({"a": [1, True, None, 1.0, "é 潮"]}), '{"a": [1, true, null, 1.0, "é 潮"]}')
+        self.assertEqual(format_value({"a": [1, True, None, 1.0, "é 潮"]}), '{"a": [1, true, null, 1.0, "é 潮"]}')
 
     def test_long_values_are_cut_and_say_so(self):
-        self.assertEqual(shown("x" * 1000, 10), '"xxxxxxxxx… (1002 characters)')
-        self.assertEqual(shown("x" * 8, 10), '"xxxxxxxx"')
+        self.assertEqual(format_value("x" * 1000, 10), '"xxxxxxxxx… (1002 characters)')
+        self.assertEqual(format_value("x" * 8, 10), '"xxxxxxxx"')
 
     def test_what_does_not_print_is_an_escape(self):
         self.assertEqual(
-            shown("\x1b[31m\x9b\x7f\0\ud800\u202e\u200b\u2028\U000e0001"),
+            format_value("\x1b[31m\x9b\x7f\0\ud800\u202e\u200b\u2028\U000e0001"),
             '"\\u001b[31m\\u009b\\u007f\\u0000\\ud800\\u202e\\u200b\\u2028\\udb40\\udc01"',
         )
 
     def test_escapes_do_not_make_it_longer_than_asked(self):
-        self.assertEqual(shown("\u202e" * 9, 12), '"\\u202e\\u202… (11 characters)')
+        self.assertEqual(format_value("\u202e" * 9, 12), '"\\u202e\\u202… (11 characters)')
 
     def test_a_value_deeper_than_json_writes(self):
         value = []
         for _ in range(100_000):
             value = [value]
-        self.assertEqual(shown(value), "(nested too deeply to show)")
+        self.assertEqual(format_value(value), "(nested too deeply to show)")
 
     def test_added_and_removed_values_have_one_text(self):
         added, removed = diff('{"b":null}', '{"a":null}').changes
@@ -250,8 +251,8 @@ class Shown(SimpleTestCase):
         self.assertEqual((removed.kind, removed.old_text, removed.new_text), (Kind.REMOVED, "null", ""))
 
     def test_visible_text_is_left_alone(self):
-        self.assertEqual(visible('tide "2" \\ é潮'), 'tide "2" \\ é潮')
-        self.assertEqual(visible("a\nb\tc"), "a\\nb\\tc")
+        self.assertEqual(escape_unprintable('tide "2" \\ é潮'), 'tide "2" \\ é潮')
+        self.assertEqual(escape_unprintable("a\nb\tc"), "a\\nb\\tc")
 
 
 class PathTexts(SimpleTestCase):
@@ -266,13 +267,13 @@ class PathTexts(SimpleTestCase):
             ((), "(the whole state)"),
         ):
             with self.subTest(path=path):
-                self.assertEqual(path_text(path), text)
+                self.assertEqual(format_path(path), text)
 
     def test_long_paths_are_cut(self):
-        self.assertIn("… (1000 characters)", path_text(("n" * 1000,)))
+        self.assertIn("… (1000 characters)", format_path(("n" * 1000,)))
 
     @settings(max_examples=200, deadline=None, derandomize=True)
     @given(st.lists(st.text(max_size=5) | st.integers(0, 9), min_size=1, max_size=4).map(tuple))
     def test_two_paths_never_have_one_text(self, path):
         seen = self.__dict__.setdefault("seen", {})
-        self.assertEqual(seen.setdefault(path_text(path), path), path)
+        self.assertEqual(seen.setdefault(format_path(path), path), path)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.test import SimpleTestCase
 
 from history.comparison.diff import diff
-from history.comparison.flags import Mark, marks
+from history.comparison.flags import Flag, flags_for
 from history.models import PendingHistory
 from tests.history.entries import START, entry
 from tests.history.hostile import READABLE, STATES, UNREADABLE
@@ -14,7 +14,7 @@ from tests.history.hostile import READABLE, STATES, UNREADABLE
 
 def between(older, newer):
     """Return the marks of a version whose state was ``older`` before."""
-    return {*marks(entry(2, json.dumps(newer)), entry(1, json.dumps(older)))}
+    return {*flags_for(entry(2, json.dumps(newer)), entry(1, json.dumps(older)))}
 
 
 class MarksOfTheState(SimpleTestCase):
@@ -24,7 +24,7 @@ class MarksOfTheState(SimpleTestCase):
                 self.assertEqual(between(older, newer), set())
 
     def test_a_field_vanished(self):
-        self.assertEqual(between({"a": 1, "b": 2}, {"b": 2}), {Mark.FIELD_VANISHED})
+        self.assertEqual(between({"a": 1, "b": 2}, {"b": 2}), {Flag.FIELD_VANISHED})
         # Inside a field is not a field.
         self.assertEqual(between({"a": {"x": 1}}, {"a": {"x": 2}}), set())
 
@@ -33,9 +33,9 @@ class MarksOfTheState(SimpleTestCase):
         for newer in ({}, None, {"x_2_1": "choice_1"}, answers | {"x_2_1": ""}, answers | {"x_3_1": []}):
             with self.subTest(newer=newer):
                 self.assertEqual(
-                    between({"student_answers": answers}, {"student_answers": newer}), {Mark.ANSWERS_EMPTIED}
+                    between({"student_answers": answers}, {"student_answers": newer}), {Flag.ANSWERS_EMPTIED}
                 )
-        self.assertEqual(between({"anything": "text"}, {"anything": ""}), {Mark.ANSWERS_EMPTIED})
+        self.assertEqual(between({"anything": "text"}, {"anything": ""}), {Flag.ANSWERS_EMPTIED})
 
     def test_answers_changed_are_not_emptied(self):
         answers = {"x_2_1": "choice_1", "x_3_1": ["choice_0", "choice_2"]}
@@ -46,16 +46,16 @@ class MarksOfTheState(SimpleTestCase):
         self.assertEqual(between({"correct_map": {"x": 1, "y": 2}}, {"correct_map": {"x": 1}}), set())
 
     def test_answers_gone_with_their_field_and_with_the_whole_state(self):
-        gone = {Mark.ANSWERS_EMPTIED, Mark.FIELD_VANISHED}
+        gone = {Flag.ANSWERS_EMPTIED, Flag.FIELD_VANISHED}
         self.assertEqual(between({"student_answers": {"x": "a"}, "b": 1}, {"b": 1}), gone)
         self.assertEqual(between({"a": 1}, {}), gone)
-        self.assertEqual({*marks(entry(2, None), entry(1, '{"a":1}'))}, gone)
+        self.assertEqual({*flags_for(entry(2, None), entry(1, '{"a":1}'))}, gone)
 
     def test_attempts_went_down(self):
         for newer in (1, 0, None):
             with self.subTest(newer=newer):
-                self.assertEqual(between({"attempts": 2}, {"attempts": newer}), {Mark.ATTEMPTS_FELL})
-        self.assertEqual(between({"attempts": 2, "a": 1}, {"a": 1}), {Mark.ATTEMPTS_FELL, Mark.FIELD_VANISHED})
+                self.assertEqual(between({"attempts": 2}, {"attempts": newer}), {Flag.ATTEMPTS_FELL})
+        self.assertEqual(between({"attempts": 2, "a": 1}, {"a": 1}), {Flag.ATTEMPTS_FELL, Flag.FIELD_VANISHED})
         for older, newer in (({"attempts": 1}, {"attempts": 2}), ({"attempts": True}, {"attempts": False})):
             self.assertEqual(between(older, newer), set())
         self.assertEqual(between({"other": 2}, {"other": 1}), set())
@@ -63,23 +63,23 @@ class MarksOfTheState(SimpleTestCase):
     def test_what_is_far_behind_in_a_state_counts_too(self):
         older = {f"a{i:03}": 1 for i in range(900)} | {"attempts": 3}
         newer = {f"a{i:03}": 2 for i in range(900)} | {"attempts": 2}
-        self.assertEqual(between(older, newer), {Mark.ATTEMPTS_FELL})
+        self.assertEqual(between(older, newer), {Flag.ATTEMPTS_FELL})
 
     def test_unreadable(self):
         for name, text in UNREADABLE.items():
             with self.subTest(name):
-                self.assertEqual(marks(entry(2, text), entry(1)), (Mark.UNREADABLE,))
-                self.assertEqual(marks(entry(1, text), None), (Mark.UNREADABLE,))
-                self.assertEqual(marks(entry(2), entry(1, text)), ())
+                self.assertEqual(flags_for(entry(2, text), entry(1)), (Flag.UNREADABLE,))
+                self.assertEqual(flags_for(entry(1, text), None), (Flag.UNREADABLE,))
+                self.assertEqual(flags_for(entry(2), entry(1, text)), ())
         for name, text in READABLE.items():
             with self.subTest(name):
-                self.assertEqual(marks(entry(1, text), None), ())
+                self.assertEqual(flags_for(entry(1, text), None), ())
 
     def test_a_difference_at_hand_says_the_same(self):
         for name, text in STATES.items():
             with self.subTest(name):
                 newer, older = entry(2, text), entry(1, '{"a":"x","attempts":2}')
-                self.assertEqual(marks(newer, older, diff(older.state, text, limit=1)), marks(newer, older))
+                self.assertEqual(flags_for(newer, older, diff(older.state, text, limit=1)), flags_for(newer, older))
 
 
 class MarksOfTheGrade(SimpleTestCase):
@@ -87,7 +87,7 @@ class MarksOfTheGrade(SimpleTestCase):
         newer, older = (
             entry(version, grade=grade, max_grade=most) for version, (grade, most) in ((2, newer), (1, older))
         )
-        return marks(newer, older)
+        return flags_for(newer, older)
 
     def test_fell(self):
         for older, newer in (
@@ -102,7 +102,7 @@ class MarksOfTheGrade(SimpleTestCase):
             ((0, 2), (-1, 2)),
         ):
             with self.subTest(older=older, newer=newer):
-                self.assertEqual(self.grades(older, newer), (Mark.GRADE_FELL,))
+                self.assertEqual(self.grades(older, newer), (Flag.GRADE_FELL,))
 
     def test_did_not(self):
         for older, newer in (
@@ -121,40 +121,40 @@ class MarksOfTheGrade(SimpleTestCase):
 
 class MarksOfTheVersion(SimpleTestCase):
     def test_waits_for_delivery(self):
-        self.assertEqual(marks(entry(model=PendingHistory), None), (Mark.WAITING,))
+        self.assertEqual(flags_for(entry(model=PendingHistory), None), (Flag.WAITING,))
 
     def test_a_gap_in_one_row(self):
-        self.assertEqual(marks(entry(4), entry(2)), (Mark.GAP,))
-        self.assertEqual(marks(entry(3), entry(2)), ())
-        self.assertEqual(marks(entry(4, student_module_id=8), entry(2)), ())
-        self.assertEqual(marks(entry(4), None), ())
+        self.assertEqual(flags_for(entry(4), entry(2)), (Flag.GAP,))
+        self.assertEqual(flags_for(entry(3), entry(2)), ())
+        self.assertEqual(flags_for(entry(4, student_module_id=8), entry(2)), ())
+        self.assertEqual(flags_for(entry(4), None), ())
 
     def test_less_than_a_second_after_another(self):
         def after(seconds, one="x", other="y"):
             later = entry(2, created=START + timedelta(seconds=seconds), request_id=one)
-            return marks(later, entry(1, created=START, request_id=other))
+            return flags_for(later, entry(1, created=START, request_id=other))
 
-        self.assertEqual(after(0.999), (Mark.SAME_SECOND,))
-        self.assertEqual(after(-0.5), (Mark.SAME_SECOND,))
-        self.assertEqual(after(0, "", ""), (Mark.SAME_SECOND,))
+        self.assertEqual(after(0.999), (Flag.SAME_SECOND,))
+        self.assertEqual(after(-0.5), (Flag.SAME_SECOND,))
+        self.assertEqual(after(0, "", ""), (Flag.SAME_SECOND,))
         self.assertEqual(after(0, "x", "x"), ())
         self.assertEqual(after(1), ())
 
     def test_a_deletion_is_one_mark_and_what_follows_it_is_compared_with_nothing(self):
         older = entry(1, '{"student_answers":{"x":"a"}}', grade=1.0)
         deleted = entry(2, None, action="deleted")
-        self.assertEqual(marks(deleted, older), (Mark.DELETED,))
+        self.assertEqual(flags_for(deleted, older), (Flag.DELETED,))
         again = entry(1, "{}", student_module_id=8, created=deleted.created)
-        self.assertEqual(marks(again, deleted), ())
-        self.assertEqual(marks(entry(1, "{", student_module_id=8), older), (Mark.UNREADABLE,))
+        self.assertEqual(flags_for(again, deleted), ())
+        self.assertEqual(flags_for(entry(1, "{", student_module_id=8), older), (Flag.UNREADABLE,))
 
     def test_the_gravest_comes_first(self):
         older = entry(1, '{"attempts":2,"student_answers":{"x":"a"}}', grade=1.0, created=START)
         newer = entry(3, '{"student_answers":{}}', PendingHistory, created=START)
-        self.assertEqual(marks(newer, older), tuple(mark for mark in Mark if mark not in ("deleted", "unreadable")))
+        self.assertEqual(flags_for(newer, older), tuple(mark for mark in Flag if mark not in ("deleted", "unreadable")))
 
     def test_each_has_a_label_and_a_sentence(self):
-        for mark in Mark:
+        for mark in Flag:
             with self.subTest(mark):
                 self.assertTrue(str(mark.label))
                 self.assertTrue(str(mark.explanation).endswith("."))

@@ -22,7 +22,7 @@ class BreakerStates(SimpleTestCase):
 
     def fail(self):
         with self.assertLogs("history"):
-            self.breaker.failed(DatabaseError("down"))
+            self.breaker.record_failure(DatabaseError("down"))
 
     def test_it_lets_everybody_through_while_the_database_works(self):
         self.assertTrue(self.breaker.allows() and self.breaker.allows())
@@ -43,7 +43,7 @@ class BreakerStates(SimpleTestCase):
         self.fail()
         self.now = 30.0
         self.breaker.allows()
-        self.breaker.failed(DatabaseError("down"))
+        self.breaker.record_failure(DatabaseError("down"))
         self.now = 59.9
         self.assertFalse(self.breaker.allows())
         self.now = 60.0
@@ -54,7 +54,7 @@ class BreakerStates(SimpleTestCase):
         self.now = 30.0
         self.breaker.allows()
         with self.assertLogs("history") as logs:
-            self.breaker.succeeded()
+            self.breaker.record_success()
         self.assertEqual(logs.records[0].event, "breaker_closed")
         self.assertTrue(self.breaker.allows() and self.breaker.allows())
 
@@ -62,20 +62,20 @@ class BreakerStates(SimpleTestCase):
         self.fail()
         self.now = 30.0
         self.assertTrue(self.breaker.allows())
-        self.breaker.abandoned()
+        self.breaker.cancel()
         self.assertEqual([self.breaker.allows() for _ in range(2)], [True, False])
 
     def test_an_interrupted_write_says_nothing_about_the_database(self):
-        self.breaker.abandoned()
+        self.breaker.cancel()
         self.assertEqual(self.breaker.state, CLOSED)
         self.fail()
-        self.breaker.abandoned()
+        self.breaker.cancel()
         self.assertEqual((self.breaker.state, self.breaker.allows()), (OPEN, False))
 
     def test_it_says_once_that_it_opened(self):
         with self.assertLogs("history") as logs:
-            self.breaker.failed(DatabaseError("down"))
-            self.breaker.failed(DatabaseError("down"))
+            self.breaker.record_failure(DatabaseError("down"))
+            self.breaker.record_failure(DatabaseError("down"))
         self.assertEqual([record.event for record in logs.records], ["breaker_opened"])
 
     def test_only_one_of_many_threads_probes(self):

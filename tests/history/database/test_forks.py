@@ -36,7 +36,7 @@ class Forks(SimpleTestCase):
 
     def test_a_breaker_whose_lock_was_held(self):
         def fail() -> bool:
-            breaker.failed(DatabaseError("down"))
+            breaker.record_failure(DatabaseError("down"))
             return breaker.state == OPEN
 
         with fresh_breaker():
@@ -47,7 +47,7 @@ class Forks(SimpleTestCase):
     @override_settings(HISTORY_RETRY_AFTER=0)
     def test_a_breaker_whose_probe_was_another_thread_s(self):
         with fresh_breaker():
-            breaker.failed(DatabaseError("down"))
+            breaker.record_failure(DatabaseError("down"))
             self.assertEqual((breaker.allows(), breaker.allows()), (True, False))
             self.in_child(breaker.allows)
             self.assertEqual(breaker.state, PROBING)

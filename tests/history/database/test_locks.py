@@ -94,7 +94,7 @@ class Writes(LockedHistory):
 
 class Deliveries(LockedHistory):
     def test_a_delivery_ends_and_keeps_the_entries(self):
-        breaker.failed(OperationalError("down"))
+        breaker.record_failure(OperationalError("down"))
         self.write(2)
         attempts = []
         with (
@@ -169,7 +169,7 @@ class SQLiteTimeout(LockedHistory):
         self.assertTrue(health().reachable)
 
     def test_a_delivery_to_a_locked_file_waits_as_long_as_the_setting_says(self):
-        breaker.failed(OperationalError("down"))
+        breaker.record_failure(OperationalError("down"))
         self.write(2)
         for name, lock in (("locked", locked(StudentModuleHistory, HISTORY)), ("unreadable", self.unreadable())):
             with self.subTest(name), lock:
@@ -191,7 +191,7 @@ class SQLiteTimeout(LockedHistory):
             if is_new:
                 connections[HISTORY].close()
             with self.subTest(is_new=is_new):
-                with bounded(connections[HISTORY], 0.7, patience=3):
+                with bounded(connections[HISTORY], 0.7, timeout_factor=3):
                     self.assertEqual(self.busy_timeout(), 0.7)
                     with bounded(connections[HISTORY], -1):
                         self.assertEqual(self.busy_timeout(), 0)

@@ -7,8 +7,8 @@ from django.test import TransactionTestCase
 
 from history.api import RestoreRefused, restore, timeline
 from history.models import StudentModuleHistory
-from history.reading.outline import outline
-from history.reading.ownership import owner_of
+from history.reading.outline import recent_versions
+from history.reading.ownership import find_owner
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.querysets import unguarded
@@ -37,7 +37,7 @@ class Branches(TransactionTestCase):
             DjangoXBlockUserStateClient(self.learner).set(self.learner.username, BLOCK, {"answer": answer})
 
     def branch(self):
-        found = outline(owner_of(self.backup["id"])).branch
+        found = recent_versions(find_owner(self.backup["id"])).branch
         return [(version.entry.version, version.is_proved) for version in found]
 
     def url(self, page=""):

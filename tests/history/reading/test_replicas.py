@@ -39,7 +39,7 @@ class Replicas(Lists, TestCase):
         with fresh_breaker():
             self.write(1)
             self.write(2)
-            breaker.failed(OperationalError("down"))
+            breaker.record_failure(OperationalError("down"))
             self.write(3)
         routers = [f"{__name__}.ReadsFromReplica", "routers.StudentModuleHistoryRouter"]
         self.enterContext(override_settings(DATABASE_ROUTERS=routers))

@@ -103,7 +103,7 @@ class Outages(TransactionTestCase):
     @override_settings(HISTORY_RETRY_AFTER=0)
     def test_a_probe_that_is_interrupted_is_made_by_the_next_write(self):
         with fresh_breaker():
-            breaker.failed(DatabaseError("down"))
+            breaker.record_failure(DatabaseError("down"))
             with mock.patch("history.recording.write_ahead.write_entries", side_effect=KeyboardInterrupt):
                 self.assertRaises(KeyboardInterrupt, self.client.set, self.user.username, usage("block"), {"answer": 2})
             self.client.set(self.user.username, usage("block"), {"answer": 3})

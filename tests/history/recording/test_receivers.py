@@ -10,7 +10,7 @@ from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.keys import block_address
 from kvstore.models import StudentModule
 from kvstore.signals import RESTORED
-from kvstore.storage.writing import overlay, write_states
+from kvstore.storage.writing import set_fields, write_states
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
 from tests.history.outages import rolled_back
 from tests.kvstore.cache.blocks import usage
@@ -92,7 +92,7 @@ class OneEntryForEachVersion(TestCase):
     def test_a_writer_may_say_what_was_done(self):
         addresses = [block_address(usage(name)) for name in ("block", "new")]
         self.client.set(self.user.username, self.block, {"answer": 1})
-        again = dict.fromkeys(addresses, overlay({"answer": 2}))
+        again = dict.fromkeys(addresses, set_fields({"answer": 2}))
         write_states(self.user.pk, again, create=True, action=RESTORED)
         actions = StudentModuleHistory.objects.order_by("student_module_id", "version").values_list("action", flat=True)
         self.assertEqual(list(actions), ["created", "restored", "restored"])

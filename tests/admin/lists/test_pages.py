@@ -253,11 +253,11 @@ class Pages(Lists, TestCase):
         admins = {StudentModule: StudentModuleAdmin, StudentModuleHistory: StudentModuleHistoryAdmin}
         for model, admin_class in admins.items():
             for walk in admin_class.index_orders:
-                named = {*walk.equality_columns, *walk.columns, *filter(None, [walk.within])}
+                named = {*walk.equality_columns, *walk.columns, *filter(None, [walk.sort_within])}
                 constraints = [{*constraint.fields} for constraint in model._meta.total_unique_constraints]
                 unique = [{"id"}, *(names - {"digest"} for names in constraints)]
                 columns = {model._meta.get_field(name).attname for name in named}
                 fields = [{model._meta.get_field(name).attname for name in names} for names in unique]
                 with self.subTest(walk=walk):
                     self.assertTrue(any(names <= columns for names in fields))
-                    self.assertEqual(len({column.startswith("-") for column in walk.order + walk.tie}), 1)
+                    self.assertEqual(len({column.startswith("-") for column in walk.order + walk.tie_breakers}), 1)

@@ -14,7 +14,7 @@ from django.db.models import Count
 from history.conf import ALL_BLOCK_TYPES, conf, is_recorded
 from history.models import StudentModuleHistory
 from history.reading.scan import next_row_ids
-from history.recovery.lineages import Lineage, entry_of, highest_row_id, is_superseded, lineages, suspects
+from history.recovery.candidates import Lineage, entry_of, highest_row_id, is_superseded, lineages, suspects
 from history.recovery.plan import Period, Plan, plan
 from history.recovery.results import RecoveredRow, Recovery, Result
 from kvstore.exceptions import WriteConflict

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from history.management.arguments import positive
-from history.management.progress import Progress
+from history.management.batches import Progress
 from history.management.stopping import stopped_by_signals
 from history.recording.delivery import BATCH_SIZE, Delivery, deliver, waiting
 

@@ -11,8 +11,8 @@ from django.utils.connection import ConnectionDoesNotExist
 
 from history.conf import conf
 from history.management.arguments import not_negative, positive, seconds
+from history.management.batches import Progress
 from history.management.lookups import moment
-from history.management.progress import Progress
 from history.management.stopping import stopped_by_signals
 from history.recovery.recover import BATCH_SIZE, is_apart, not_in_history, recover
 from history.recovery.results import Recovery

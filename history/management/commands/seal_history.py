@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from history.management.arguments import positive
-from history.management.progress import Progress
+from history.management.batches import Progress
 from history.verification.seals import BATCH_SIZE, Sealing, seal
 
 NOT_SEALED = (

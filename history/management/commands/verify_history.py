@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from history.exceptions import UnusableSeal
 from history.management.arguments import positive
-from history.management.progress import Progress
+from history.management.batches import Progress
 from history.verification.row_check import Problem
 from history.verification.seal_check import SealVerification, require_known, verify_sealed
 from history.verification.seal_files import SealFile

@@ -1,4 +1,4 @@
-# One command to run it, one to test it; both make their own environment first.
+# `make run` starts the demo, and `make test` runs the tests. Both create the environment first.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -15,10 +15,10 @@ run: $(INSTALLED)  ## migrate both databases, load the demo course, serve learne
 	$(MANAGE) load_demo --site http://127.0.0.1:$(PORT)
 	$(MANAGE) runserver 127.0.0.1:$(PORT)
 
-test: $(INSTALLED)  ## the suite on SQLite and on every server that answers, with coverage
+test: $(INSTALLED)  ## run the suite on SQLite and on every server that answers, with coverage
 	$(BIN)/python -m tests $(TEST_ARGUMENTS)
 
-bench: $(INSTALLED)  ## measure beside hand-written SQL and peers, on PostgreSQL or what DATABASE_URL says
+bench: $(INSTALLED)  ## compare with hand-written SQL and other packages, on PostgreSQL or on DATABASE_URL
 	$(BIN)/python -m bench $(BENCH_ARGUMENTS)
 
 lint: $(INSTALLED)
@@ -36,7 +36,7 @@ wheel: $(INSTALLED)
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .coverage* .mypy_cache .ruff_cache
 
-# mysqlclient is compiled here; without MariaDB's headers everything but the tests on MariaDB works.
+# pip compiles mysqlclient. Without MariaDB's headers, only the tests on MariaDB are missing.
 $(INSTALLED): setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'

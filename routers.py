@@ -1,5 +1,5 @@
-"""Sends the history of learners' state to its own database. Add ``routers.StudentModuleHistoryRouter`` to
-DATABASE_ROUTERS, before routers that answer for every app."""
+"""The database router for history entries. Add ``routers.StudentModuleHistoryRouter`` to DATABASE_ROUTERS, before
+routers that route every app."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ Model = models.Model | type[models.Model]
 
 
 class StudentModuleHistoryRouter:
-    """Decides for the models of the app labelled ``xblock_history``, and keeps every other app out of its database.
+    """Routes the entries of the app ``xblock_history`` to HISTORY_DATABASE_ALIAS, and migrates no other app there.
 
-    The alias is the setting HISTORY_DATABASE_ALIAS; ``default`` puts state and history into one database.
+    The alias ``default`` stores state and history in one database.
     """
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
@@ -24,18 +24,18 @@ class StudentModuleHistoryRouter:
         return conf.HISTORY_DATABASE_ALIAS if _is_entry(model) else None
 
     def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool | None:
-        """Refuse relations between a history entry and anything in another database."""
+        """Refuse relations between a history entry and a model in another database."""
         entries = _is_entry(obj1) + _is_entry(obj2)
         if entries == 0 or conf.HISTORY_DATABASE_ALIAS == DEFAULT_DB_ALIAS:
             return None
         return entries == 2
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool | None:
-        """Run the migrations of history where its models live, operations without a model among its entries."""
+        """Allow migrations of history on the alias of the model; operations without a model on that of the entries."""
         alias = conf.HISTORY_DATABASE_ALIAS
         if app_label != APP_LABEL:
             return False if db == alias != DEFAULT_DB_ALIAS else None
-        # A migration's own record of a model tells where that model lived, if it is no longer installed.
+        # The hint is the model as of the migration, which may not be installed any more.
         if _is_beside_state(hints.get("model")) or _is_beside_state(_installed_model(app_label, model_name)):
             return db == _state_alias()
         return db == alias
@@ -46,7 +46,7 @@ def _is_entry(model: Model) -> bool:
 
 
 def _is_beside_state(model: Model | None) -> bool:
-    """Return whether a model of history is kept in the database of the state: the model says so itself."""
+    """Return whether a model of history is stored in the database of the state."""
     return bool(getattr(model, "beside_state", False))
 
 

@@ -1,4 +1,4 @@
-"""What a case is, and what comes of measuring it."""
+"""A case of the benchmark, and its measurements."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Rounds:
     quick: int
 
     def chosen(self, options: Options) -> int:
-        """Return the number of rounds that count, which the caller of the benchmark may have said."""
+        """Return the number of rounds that count; the caller of the benchmark may have set it."""
         return options.rounds or options.of(self.full, self.quick)
 
     def warmup(self, options: Options) -> int:
@@ -38,7 +38,7 @@ class Rounds:
 
 @dataclass(frozen=True)
 class Target:
-    """What the ratio of two contenders' medians shall be: ``above`` over ``below``. Without a bound it is only told."""
+    """The target ratio of two contenders' medians, ``above`` over ``below``. Without a bound it is reported alone."""
 
     above: str
     below: str
@@ -51,7 +51,7 @@ class Target:
 
     @property
     def bound(self) -> str:
-        """What the ratio shall be, in signs."""
+        """The target as text."""
         if self.at_most is not None:
             return f"≤ {self.at_most:g}"
         return f"≥ {self.at_least:g}" if self.at_least is not None else ""
@@ -62,7 +62,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Limit:
-    """What one contender's median shall not exceed."""
+    """The upper limit of one contender's median."""
 
     name: str
     at_most: float
@@ -74,7 +74,7 @@ class Limit:
 
 @dataclass
 class Measurement:
-    """The samples of every contender in one variant of a case; the samples of one round stand at one place."""
+    """The samples of every contender in one variant of a case; the samples of one round have one index."""
 
     case: str
     variant: str
@@ -99,10 +99,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody who does what a case measures.
+    """An implementation of the operation that a case measures.
 
     ``prepare`` is not timed: it returns the next operation, which is. ``check`` raises
-    AssertionError unless the contender does what it claims to do.
+    AssertionError unless the contender has the effect that the case requires.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The course that everything is measured on: keys, blocks, learners and states like those of real ones.
+"""The course of all measurements: keys, blocks, learners and states like the ones of real courses.
 
 Everything is made from numbers, so two runs measure the same bytes.
 """
@@ -49,7 +49,7 @@ class Problem(XBlock):
 
 
 def usage_key(number: int) -> UsageKey:
-    """Return the key of the problem with this number; like a real one it says nothing of its place."""
+    """Return the key of the problem with this number; like a real one it does not contain its position."""
     return COURSE.make_usage_key("problem", hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest())
 
 
@@ -66,12 +66,12 @@ def learner() -> Any:
 
 
 def new_learner() -> Any:
-    """Return a learner, not stored yet, whose name no other process gives."""
+    """Return an unsaved learner with a name that no other process uses."""
     return get_user_model()(username=f"learner-{uuid4()}")
 
 
 def answers(number: int) -> dict[str, str]:
-    """Return what a learner answered to the four parts of a problem; every number answers something else."""
+    """Return a learner's answers to the four parts of a problem; they differ for every number."""
     part = hashlib.md5(b"problem", usedforsecurity=False).hexdigest()
     return {
         f"{part}_2_1": f"choice_{number % 5}",
@@ -82,7 +82,7 @@ def answers(number: int) -> dict[str, str]:
 
 
 def state(number: int, length: int = STATE_LENGTH) -> dict[str, Any]:
-    """Return the fields of an answered problem, whose JSON text has ``length`` characters."""
+    """Return the fields of an answered problem with a JSON text of ``length`` characters."""
     given = answers(number)
     judged = {
         "npoints": None,
@@ -118,7 +118,7 @@ def essay_of(number: int, length: int) -> str:
 
 
 def prose(number: int, length: int) -> str:
-    """Return ``length`` characters in which little is said twice: words by chance, more or fewer of them numbered."""
+    """Return ``length`` characters with little repetition: random words, with a varying share of numbers."""
     words = sorted({word.strip(".,") for sentence in SENTENCES for word in sentence.split()})
     every = _chance(number, -1) % 4 + 1
     chances = (_chance(number, place) for place in range(length // 3))
@@ -134,7 +134,7 @@ def _chance(number: int, place: int) -> int:
 
 
 class Shape(NamedTuple):
-    """What is stored of a block, and which of its fields is then written."""
+    """The stored state of a block, and the field that is written."""
 
     state: Callable[[int], dict[str, Any]]
     """the first state of the block with this number"""

@@ -14,7 +14,7 @@ from bench.settings import HISTORY
 
 ALIASES = (DEFAULT_DB_ALIAS, HISTORY)
 
-# Connections of the drivers, which Django does not know of: while one is open its database cannot be dropped.
+# Connections of the drivers, outside Django. An open one prevents the removal of its database.
 _opened: list[Any] = []
 
 
@@ -24,7 +24,7 @@ def vendor() -> str:
 
 
 def product() -> str:
-    """Return what the results are called by: the vendor, but MariaDB and MySQL by their own names."""
+    """Return the name in the results: the vendor, but MariaDB and MySQL by their own names."""
     if vendor() != "mysql":
         return vendor()
     return "mariadb" if connections[DEFAULT_DB_ALIAS].mysql_is_mariadb else "mysql"
@@ -32,7 +32,7 @@ def product() -> str:
 
 @contextmanager
 def created(aliases: Sequence[str] = ALIASES) -> Iterator[None]:
-    """Create and migrate the databases of these aliases, over what a broken run left; drop them in the end."""
+    """Create and migrate the databases of these aliases, over the databases of a failed run; drop them in the end."""
     names = {alias: connections[alias].settings_dict["NAME"] for alias in aliases}
     try:
         for alias in aliases:
@@ -46,7 +46,7 @@ def created(aliases: Sequence[str] = ALIASES) -> Iterator[None]:
 
 @contextmanager
 def histories(aliases: Sequence[str]) -> Iterator[None]:
-    """Create more databases for history, each complete, beside the one that there is."""
+    """Create more databases for history, each complete, in addition to the existing one."""
     names = {alias: connections[alias].settings_dict["NAME"] for alias in aliases}
     try:
         for alias in aliases:
@@ -90,7 +90,7 @@ def use(named: Mapping[str, str]) -> None:
 
 
 def settle(aliases: Sequence[str] = ALIASES) -> None:
-    """Let the servers do now what they would otherwise do during the measurement: statistics, clean-up, checkpoint."""
+    """Run statistics, clean-up and checkpoint now, so that the servers do not run them during the measurement."""
     for alias in aliases:
         with connections[alias].cursor() as cursor:
             for statement in SETTLING[connections[alias].vendor]:
@@ -117,7 +117,7 @@ def driver_connection(alias: str) -> Any:
 
 
 def close_driver_connections() -> None:
-    """Close what :func:`driver_connection` opened."""
+    """Close the connections of :func:`driver_connection`."""
     while _opened:
         _opened.pop().close()
 

@@ -1,5 +1,5 @@
 """Large tables, filled by the server itself in one statement on every database."""
-# ruff: noqa: S608  names of tables and columns only, and those are in this file
+# ruff: noqa: S608  names of tables and columns only, all from this file
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ def digest(vendor: str, row_id: str, version: str) -> str:
 
 
 def fill_course(rows: int, learners: int) -> None:
-    """Fill the course with ``rows`` states of real length, those of each block for all learners together."""
+    """Fill the course with ``rows`` states of real length, block by block for all learners."""
     connection = connections["default"]
     users = [course.new_learner() for _ in range(learners)]
     get_user_model().objects.bulk_create(users)
@@ -69,7 +69,7 @@ def fill_history(alias: str, entries: int, versions: int) -> None:
     The rows have even ids, so that odd ones can be written among them.
     """
     # Indexes that are built at once are packed full, and split under the first writes. The last entries come when the
-    # indexes are there, so that they have room here and there, as those that have grown.
+    # indexes are there, so that they have free space, as indexes that have grown.
     packed = entries - entries // 8
     rows = entries // versions
     with without_indexes(alias):

@@ -1,4 +1,4 @@
-"""On what it was measured: processor, memory, versions, and the settings of the servers that matter."""
+"""The machine of the measurement: processor, memory, versions, and the relevant settings of the servers."""
 
 import os
 import platform
@@ -36,7 +36,7 @@ SERVER_SETTINGS = {
 
 
 def described() -> dict[str, Any]:
-    """Return what a reader must know to place the numbers."""
+    """Return the facts that a reader needs to interpret the numbers."""
     return {
         "load before": load(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -53,7 +53,7 @@ def described() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Return the model of the processor, where the system tells it."""
+    """Return the model of the processor, if the system reports it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():
@@ -63,7 +63,7 @@ def processor() -> str:
 
 
 def revision() -> str:
-    """Return the commit that is measured, where git tells it."""
+    """Return the measured commit, if git reports it."""
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=ROOT
     )
@@ -71,7 +71,7 @@ def revision() -> str:
 
 
 def load() -> float:
-    """Return how many processes wanted to run in the last minute; with nobody else at work, about one or two."""
+    """Return how many processes wanted to run in the last minute; about one or two on an idle machine."""
     return round(os.getloadavg()[0], 1)
 
 
@@ -92,14 +92,14 @@ def database_version() -> str:
         return f"SQLite {sqlite3.sqlite_version}"
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT version()")
-        told = str(cursor.fetchone()[0])
+        version = str(cursor.fetchone()[0])
     if vendor() == "postgresql":
-        return told.partition(" on ")[0]
-    return f"{'MariaDB' if product() == 'mariadb' else 'MySQL'} {told}"
+        return version.partition(" on ")[0]
+    return f"{'MariaDB' if product() == 'mariadb' else 'MySQL'} {version}"
 
 
 def server_settings() -> dict[str, str]:
-    """Return the settings that decide what a commit costs and what stays in memory."""
+    """Return the settings that determine the cost of a commit and the use of memory."""
     with connections["default"].cursor() as cursor:
         return {name: setting(cursor, name) for name in SERVER_SETTINGS[vendor()]}
 

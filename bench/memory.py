@@ -1,4 +1,4 @@
-"""How much memory a walk takes: measured in a new process, whose peak nothing else has raised.
+"""How much memory a walk takes: measured in a new process, so that nothing else raises its peak.
 
 python -m bench.memory MODULE FUNCTION     the databases' names in the variable BENCH_DATABASES
 """
@@ -33,7 +33,7 @@ def growth_of(module: str, function: str) -> float:
 def peak() -> float:
     """Return the most memory that this process ever had, in MB."""
     if STATUS.exists():
-        # getrusage() counts what the parent had when it forked, too.
+        # getrusage() includes the memory of the parent at the fork.
         for line in STATUS.read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024

@@ -1,7 +1,7 @@
 """The tables of the contenders that do not use the store's.
 
 Each keeps its rows as the store does: the same columns, the same unique constraint, the same indexes; only the version
-and the foreign key's constraint are missing. What differs is how they are written and what is kept of the past.
+and the foreign key's constraint are missing. They differ in the way of writing and in their history.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class PlainModule(Module):
 
 
 class PerBlockModule(Module):
-    """Rows whose every save puts an entry into the second database."""
+    """Rows with an entry in the second database for every save."""
 
 
 class PerBlockHistory(models.Model):
-    """The least that tells of a version: whose, when, and what it said."""
+    """The minimum of a version: its row, its time and its state."""
 
     student_module_id = models.BigIntegerField(db_index=True)
     version = models.CharField(max_length=255, null=True)  # noqa: DJ001  never filled, as documented
@@ -69,14 +69,14 @@ class PerBlockHistory(models.Model):
 
 
 class SimpleHistoryModule(Module):
-    """Rows that django-simple-history watches; the router puts what it keeps into the second database."""
+    """Rows that django-simple-history watches; the router sends its history to the second database."""
 
     # The user is in another database, which takes a plain id instead of a foreign key.
     history = HistoricalRecords(history_user_id_field=models.BigIntegerField(null=True))
 
 
 def append_entry(sender: type[PerBlockModule], instance: PerBlockModule, **kwargs: Any) -> None:
-    """Copy what was just saved into the second database."""
+    """Copy the saved row into the second database."""
     PerBlockHistory(
         student_module_id=instance.pk,
         created=instance.modified,

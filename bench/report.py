@@ -52,8 +52,8 @@ def ratio_lines(measurement: Measurement, title: str) -> list[str]:
     for limit in measurement.limits:
         value = spread(measurement.samples[limit.name])
         met = "met" if limit.met(value.median) else "**not met**"
-        told = f"{limit.name}, {measurement.unit}"
-        lines.append(ratio_line(measurement, title, told, value, f"≤ {limit.at_most:g} | {met}"))
+        detail = f"{limit.name}, {measurement.unit}"
+        lines.append(ratio_line(measurement, title, detail, value, f"≤ {limit.at_most:g} | {met}"))
     first, *others = measurement.samples
     for other in others:
         if other not in compared and (measurement.targets or not measurement.limits):

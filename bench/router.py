@@ -1,4 +1,4 @@
-"""Sends what the contenders keep of the past to the history database, and the rest of theirs to ``default``."""
+"""Sends the history of the contenders to the history database, and their other tables to ``default``."""
 
 from typing import Any
 

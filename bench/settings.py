@@ -1,6 +1,6 @@
 """The store as a project runs it, with the contenders' apps beside it.
 
-DATABASE_URL, HISTORY_DATABASE_URL   where the benchmark may create databases: those named, with ``bench_`` before
+DATABASE_URL, HISTORY_DATABASE_URL   where the benchmark may create databases: the given names, with ``bench_`` before
                                      their names. Without them, PostgreSQL on 127.0.0.1.
 """
 
@@ -32,7 +32,7 @@ def beside(url: str) -> str:
 
 
 def own_database(variable: str, suffix: str = "") -> dict[str, Any]:
-    """Return an alias whose database the benchmark creates and drops, as Django's test runner does with its own."""
+    """Return an alias with a database that the benchmark creates and drops, as Django's test runner does."""
     settings = database(env, variable, ROOT / "var" / f"{variable.lower()}.sqlite3")
     path = Path(settings["NAME"])
     settings["TEST"] = {"NAME": str(path.with_name(f"{PREFIX}{path.stem}{suffix}{path.suffix}"))}
@@ -58,7 +58,7 @@ INSTALLED_APPS = [
     "simple_history",
     "bench",
 ]
-SECRET_KEY = "signs nothing: the benchmark serves nobody"  # noqa: S105  no secret
+SECRET_KEY = "signs nothing: for the benchmark alone"  # noqa: S105  no secret
 DEBUG = False
 USE_TZ = True
 TIME_ZONE = "UTC"

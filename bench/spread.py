@@ -25,7 +25,7 @@ def spread(samples: Sequence[float]) -> Spread:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> Spread:
-    """Return the ratio of two contenders: that of their medians, with the spread of the ratios round by round.
+    """Return the ratio of two contenders' medians, with the spread of the ratios round by round.
 
     Contenders that were not measured in rounds together have as many ratios as the shorter list.
     """

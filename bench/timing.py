@@ -1,6 +1,6 @@
 """Times contenders beside each other, in one process, a round of all after a round of all.
 
-Whatever changes while it runs, such as the clock of the processor or the work of others, meets all of them alike.
+A change of the conditions, such as the processor clock or other load, affects all contenders equally.
 """
 
 import gc
@@ -14,7 +14,7 @@ from bench.profiling import profile
 def interleave(contenders: Sequence[Contender], rounds: Rounds, options: Options) -> dict[str, list[float]]:
     """Return the seconds of every contender in every round, after checking each and warming up.
 
-    The order is rotated every round, and reversed after every full turn, so that nobody always follows the same one.
+    The order is rotated every round, and reversed after every full turn, so that the order favours no contender.
     """
     for contender in contenders:
         contender.check()
@@ -23,7 +23,7 @@ def interleave(contenders: Sequence[Contender], rounds: Rounds, options: Options
     samples: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     warmup = rounds.warmup(options)
     gc.collect()
-    # What is there by now is left alone, so that collecting before each sample takes no time.
+    # Objects that exist now are ignored, so that collecting before each sample takes no time.
     gc.freeze()
     for number in range(warmup + rounds.chosen(options)):
         for contender in order(contenders, number):
@@ -35,7 +35,7 @@ def interleave(contenders: Sequence[Contender], rounds: Rounds, options: Options
 
 
 def seconds_of(contender: Contender) -> float:
-    """Return how long the contender's next operation takes. Nobody pays for the garbage of those before."""
+    """Return how long the contender's next operation takes. The garbage of earlier operations is collected first."""
     operation = contender.prepare()
     gc.collect()
     began = perf_counter()

@@ -25,7 +25,7 @@ class Phase(NamedTuple):
 
 
 class Count(NamedTuple):
-    """What one process wrote in one phase."""
+    """The writes of one process in one phase."""
 
     phase: Phase
     writes: int

@@ -1,10 +1,10 @@
-"""The app that Django loads."""
+"""The Django app of the demo."""
 
 from django.apps import AppConfig
 
 
 class DemoConfig(AppConfig):
-    """The demo host: no models of its own, all state is in the store."""
+    """The demo host. It has no models; the store contains all state."""
 
     name = "demo"
     label = "demo"

@@ -1,4 +1,4 @@
-"""Authored fields as XBlock field data: readable by every learner, writable by none."""
+"""Authored fields as XBlock field data: every learner can read them, and they cannot be written."""
 
 from copy import deepcopy
 from typing import Any
@@ -17,7 +17,7 @@ class AuthoredFieldData(FieldData):
         self._course = course
 
     def has(self, block: XBlock, name: str) -> bool:
-        """Tell whether the author set this field."""
+        """Return whether the author set this field."""
         return name in self._course.fields_of(block.scope_ids.usage_id)
 
     def get(self, block: XBlock, name: str) -> Any:
@@ -25,7 +25,7 @@ class AuthoredFieldData(FieldData):
         return deepcopy(self._course.fields_of(block.scope_ids.usage_id)[name])
 
     def set(self, block: XBlock, name: str, value: Any) -> None:
-        """Refuse: a course is not changed by those who take it."""
+        """Refuse: learners cannot change a course."""
         raise InvalidScopeError(f"{name} of {block.scope_ids.usage_id} is authored and read-only")
 
     def delete(self, block: XBlock, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Plausible work on the sample course, done through the blocks' own handlers as a browser does it."""
+"""Plausible work on the sample course, done through the blocks' handlers as a browser does it."""
 
 import json
 import uuid
@@ -14,14 +14,14 @@ from demo.runtime import open_course
 from demo.sample_course import SAMPLE_COURSE
 from history.api import change_context
 
-# How far learners get: some only look in, most finish.
+# How far learners get: some only open the course, most finish.
 STOPS = ("tour", "reading", "problem", "poll_question")
 STOP_WEIGHTS = (1, 2, 4, 23)
 POLL_WEIGHTS = (12, 7, 5, 6)
 
 
 class Learner:
-    """One learner with a skill and a staying power, both decided by the seed and the username."""
+    """One learner with a skill and a persistence, both derived from the seed and the username."""
 
     def __init__(self, user: User, seed: int) -> None:
         self._random = Random(f"{seed}:{user.get_username()}")
@@ -30,7 +30,7 @@ class Learner:
         self._root: XBlock = open_course(SAMPLE_COURSE, user)
 
     def work(self) -> None:
-        """Do what is not done yet: a second run finds everything done and changes nothing."""
+        """Do the remaining work. A second run changes nothing."""
         reached = STOPS[: STOPS.index(self._last_stop) + 1]
         for block in _leaves(self._root):
             if block.scope_ids.block_type in reached:
@@ -72,7 +72,7 @@ def _leaves(block: XBlock) -> list[XBlock]:
 def _call(block: XBlock, handler: str, payload: dict[str, Any]) -> None:
     body = json.dumps(payload).encode()
     request = Request.blank("/", method="POST", body=body, content_type="application/json")
-    # Each is a request of its own, as from a browser.
+    # Each is a separate request, as from a browser.
     with change_context(request_id=uuid.uuid4().hex):
         response = block.handle(handler, request)
     if response.status_code != 200:

@@ -1,4 +1,4 @@
-"""Courses made of published blocks, to see that blocks written elsewhere run on this host."""
+"""Courses made of published blocks, to test that third-party blocks run on this host."""
 
 from demo.course import AuthoredBlock, Course
 

@@ -1,4 +1,4 @@
-"""What an author writes: a course as plain, unchanging data, and where each of its blocks is."""
+"""Authored courses: immutable data, with the address of each block."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class AuthoredBlock:
 
 
 class Course:
-    """A tree of authored blocks under one course key. Every usage key is derived, none is stored."""
+    """A tree of authored blocks under one course key. Usage keys are derived and not stored."""
 
     def __init__(self, key: str, root: AuthoredBlock, aside_types: tuple[str, ...] = ()) -> None:
         self.key: CourseKey = CourseKey.from_string(key)
@@ -30,7 +30,7 @@ class Course:
         return usage_key in self._fields
 
     def fields_of(self, usage_key: UsageKey) -> Mapping[str, Any]:
-        """Return the authored fields of a block, with its ``parent`` and ``children``; {} for a stranger."""
+        """Return the authored fields of a block, with its ``parent`` and ``children``; {} for unknown blocks."""
         return self._fields.get(usage_key, {})
 
     def _usage_key(self, block: AuthoredBlock) -> UsageKey:

@@ -1,4 +1,4 @@
-"""What a load balancer or a monitor asks: is this host able to keep learners' state, and is its history kept?"""
+"""A health page for load balancers and monitors: the state and the history."""
 
 from dataclasses import replace
 
@@ -9,9 +9,9 @@ from history import api as history
 
 
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer 200 while learners can work, also when their history waits for its database; 503 when they cannot.
+    """Answer 200 if learners can work, also while entries are pending; otherwise 503.
 
-    What the databases say of themselves is for the log, not for whoever asks.
+    The response contains no error text of the databases; the log does.
     """
     try:
         found = history.health()

@@ -1,4 +1,4 @@
-"""Ids from opaque keys alone: a usage key says all there is to know, so nothing is remembered."""
+"""Ids from opaque keys alone. A usage key contains everything, so nothing is stored."""
 
 from opaque_keys.edx.asides import AsideUsageKeyV2
 from opaque_keys.edx.keys import UsageKey
@@ -6,7 +6,7 @@ from xblock.runtime import IdGenerator, IdReader
 
 
 class OpaqueKeys(IdReader, IdGenerator):
-    """Reads and makes ids. A block's definition is its usage: this host never uses a block twice."""
+    """Read and create ids. A block's definition is its usage, because this host never uses a block twice."""
 
     def get_definition_id(self, usage_id: UsageKey) -> UsageKey:
         """Return the usage key itself."""
@@ -44,7 +44,7 @@ class OpaqueKeys(IdReader, IdGenerator):
         return aside_key, aside_key
 
     def create_usage(self, def_id: UsageKey) -> UsageKey:
-        """Refuse: blocks come from a course, which has their keys."""
+        """Refuse: blocks come from a course, which defines their keys."""
         raise NotImplementedError("Blocks are authored in a course, not created at run time.")
 
     def create_definition(self, block_type: str, slug: str | None = None) -> UsageKey:

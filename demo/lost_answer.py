@@ -1,4 +1,4 @@
-"""Something for staff to find: a job in the night that lost a learner's answer."""
+"""An incident for staff to find: a nightly job removed a learner's answer."""
 
 from collections.abc import Collection
 
@@ -17,10 +17,10 @@ LOST_FIELDS = ("answer", "earned")
 
 
 def lose_an_answer(learners: Collection[User], actor: User) -> StudentModule | None:
-    """Take an answer and its grade from the first learner who needed a second attempt and solved the problem.
+    """Remove the answer and its grade of the first learner with a solution at the second attempt.
 
-    Returns the row it was taken from, now or by an earlier call: once is enough, also where it was put back since.
-    None where no learner got so far.
+    Return the changed row. If an earlier call removed an answer, return its row, even if the answer was restored since.
+    Return None if no learner qualifies.
     """
     rows: list[StudentModule] = list(
         StudentModule.objects.filter(student__in=learners, module_state_key=BLOCK)
@@ -45,7 +45,7 @@ def _solved_late(row: StudentModule) -> bool:
 
 
 def _regrade(row: StudentModule, actor: User) -> None:
-    # The attempts are left as they were: the page says that the learner answered, and no longer what.
+    # The attempts stay, so the page shows that the learner answered but not the answer.
     with change_context(actor=actor, reason=REASON, request_id=JOB), transaction.atomic():
         DjangoXBlockUserStateClient().delete(row.student.get_username(), BLOCK, fields=list(LOST_FIELDS))
         set_score(row.student_id, BLOCK, 0, SPRING_TIDES.fields["weight"])

@@ -1,4 +1,4 @@
-"""A course as one page: its rendered blocks, what they need around them, and the score so far."""
+"""A course as one page: its rendered blocks, their styles and scripts, and the present score."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -11,7 +11,7 @@ from kvstore.api import ScoresClient
 
 
 class CoursePage:
-    """What the templates ask of a course. Rendering happens once, when the page is made."""
+    """The template's view of a course. Blocks are rendered once, when the page is created."""
 
     def __init__(self, root: XBlock) -> None:
         self._root = root
@@ -24,23 +24,23 @@ class CoursePage:
 
     @property
     def body(self) -> SafeString:
-        """The blocks, in order. Each has escaped what learners and authors wrote."""
+        """The blocks, in order. Each escapes the text of learners and authors."""
         html: str = self._fragment.body_html()
         return mark_safe(html)  # noqa: S308
 
     @property
     def head(self) -> SafeString:
-        """Styles that the blocks bring along."""
+        """The styles of the blocks."""
         return self._resources("head")
 
     @property
     def foot(self) -> SafeString:
-        """Scripts that the blocks bring along."""
+        """The scripts of the blocks."""
         return self._resources("foot")
 
     @cached_property
     def earned(self) -> float:
-        """Points earned so far, by the scores that the store has."""
+        """Points earned so far, from the scores in the store."""
         keys = [block.scope_ids.usage_id for block in self._scored_blocks]
         runtime = self._root.runtime
         scores = ScoresClient.create_for_locations(runtime.course.key, runtime.user_id, keys)
@@ -67,6 +67,6 @@ def _walk(block: XBlock) -> Iterator[XBlock]:
 
 
 def _is_ours(resource: FragmentResource) -> bool:
-    """Tell whether this host serves the resource: a learner's visit is no business of other hosts."""
+    """Return whether this host serves the resource. Other hosts must not learn of a visit."""
     is_own_path = resource.data.startswith("/") and not resource.data.startswith("//")
     return resource.kind == "text" or is_own_path

@@ -1,4 +1,4 @@
-"""The people of the demo: names as a class of thirty or more would have them."""
+"""The people of the demo: names for a class of thirty or more."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -38,7 +38,7 @@ NAMES = [
 
 
 class Person(NamedTuple):
-    """A learner to be."""
+    """The name of a future account."""
 
     given: str
     family: str
@@ -46,10 +46,10 @@ class Person(NamedTuple):
 
 
 def people(count: int) -> Iterator[Person]:
-    """Yield ``count`` different people, always the same ones in the same order."""
+    """Yield ``count`` different people, always the same in the same order."""
     for number in range(count):
         round_, index = divmod(number, len(NAMES))
         given, family = NAMES[index].split()
-        # People of one name are told apart by a number, as on a real site.
+        # A number distinguishes people of the same name, as on a real site.
         again = round_ + 1 if round_ else ""
         yield Person(given, family, f"{given}.{family}{again}".lower())

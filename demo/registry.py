@@ -1,4 +1,4 @@
-"""Which class stands behind a block type: the sample blocks first, then whatever is installed."""
+"""The class of each block type: the sample blocks first, then installed packages."""
 
 from xblock.core import XBlock, XBlockAside
 from xblock.plugin import PluginMissingError
@@ -35,7 +35,7 @@ def load_class(family: str, block_type: str) -> type[XBlock] | type[XBlockAside]
 
 
 def is_installed(block_type: str) -> bool:
-    """Tell whether this host can run blocks of a type."""
+    """Return whether this host can run blocks of a type."""
     try:
         load_block_class(block_type)
     except PluginMissingError:

@@ -1,4 +1,4 @@
-"""The XBlock runtime of the demo: where blocks find their fields, their addresses and their learner."""
+"""The XBlock runtime of the demo: it supplies blocks with fields, addresses and the learner."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ LEARNER_SCOPES = (Scope.user_state, Scope.user_state_summary, Scope.preferences,
 class CourseRuntime(Runtime):
     """One learner in one course, for one request.
 
-    Authored fields come from the course, learners' fields from the store, and a field of any other
-    scope from nowhere: InvalidScopeError.
+    Authored fields come from the course and learners' fields from the store. A field of any other
+    scope raises InvalidScopeError.
     """
 
     def __init__(self, course: Course, learner: User) -> None:
@@ -94,11 +94,11 @@ class CourseRuntime(Runtime):
         return static(resource)
 
     def local_resource_url(self, block: XBlock | XBlockAside, uri: str) -> str:
-        """Return the address of a public file that a block's package brings along."""
+        """Return the address of a public file of a block's package."""
         return reverse("resource", args=[block.entry_point, block.scope_ids.block_type, uri])
 
     def publish(self, block: XBlock, event_type: str, event_data: dict[str, Any]) -> None:
-        """Store a ``grade`` event as the learner's score on the block; other events go nowhere here."""
+        """Store a ``grade`` event as the learner's score on the block; other events are ignored."""
         if event_type == "grade":
             set_score(self.user_id, block.scope_ids.usage_id, event_data["value"], event_data["max_value"])
 
@@ -131,7 +131,7 @@ def open_course(course: Course, learner: User) -> XBlock:
 
 
 def open_block(course: Course, learner: User, usage_key: UsageKey) -> XBlock | XBlockAside:
-    """Return one block, or one aside, with the learner's state of it; raise NoSuchUsage for a stranger."""
+    """Return one block, or one aside, with the learner's state of it; raise NoSuchUsage for an unknown block."""
     runtime = CourseRuntime(course, learner)
     aside_key = usage_key if isinstance(usage_key, AsideUsageKeyV2) else None
     block = runtime.get_block(aside_key.usage_key if aside_key else usage_key)

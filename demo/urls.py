@@ -1,4 +1,4 @@
-"""Addresses of the demo host. Page scripts and blocks ask the server for them and build none."""
+"""Addresses of the demo host. Page scripts and blocks get addresses from the server and do not build them."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The learner's pages, and the two addresses that blocks call: handlers and resources."""
+"""The learner's pages, and the two addresses for blocks: handlers and resources."""
 
 import mimetypes
 
@@ -31,7 +31,7 @@ COURSES: dict[LearningContextKey, Course] = {
 @never_cache
 @login_required
 def courseware(request: HttpRequest) -> HttpResponse:
-    """Show the sample course as this learner left it."""
+    """Show the sample course with this learner's state."""
     root = open_course(SAMPLE_COURSE, _learner(request))
     suites = [name for name, course in CONFORMANCE_COURSES.items() if _runs_here(course)]
     page = CoursePage(root)
@@ -52,9 +52,9 @@ def conformance(request: HttpRequest, suite: str) -> HttpResponse:
 
 @require_POST
 def handler(request: HttpRequest, usage_key: str, name: str, suffix: str = "") -> HttpResponse:
-    """Run a handler of a block for the learner who is signed in; 404 when there is no such thing.
+    """Run a handler of a block for the signed-in learner; 404 for an unknown block or handler.
 
-    By POST alone, so that no handler escapes the check for forged requests.
+    By POST only, so that Django's CSRF check covers every handler.
     """
     learner = _learner(request)
     key = _key_in_a_course(usage_key)
@@ -70,7 +70,7 @@ def handler(request: HttpRequest, usage_key: str, name: str, suffix: str = "") -
 @require_safe
 @login_required
 def resource(request: HttpRequest, family: str, block_type: str, uri: str) -> FileResponse:
-    """Serve a public file out of a block's package; 404 for any other path."""
+    """Serve a public file of a block's package; 404 for any other path."""
     try:
         content = load_class(family, block_type).open_local_resource(uri)
     except (PluginMissingError, DisallowedFileError, OSError) as absent:
@@ -80,7 +80,7 @@ def resource(request: HttpRequest, family: str, block_type: str, uri: str) -> Fi
 
 
 def _learner(request: HttpRequest) -> User:
-    """Return who is signed in; a script is told so, where a page would lead to the sign-in page."""
+    """Return the signed-in learner. A script gets an error, where a page would redirect to the sign-in page."""
     if not request.user.is_authenticated:
         raise PermissionDenied("Sign in first")
     return request.user

@@ -1,4 +1,4 @@
-"""The element around each block: what the page's script needs to find it and start it."""
+"""The element around each block. The page's script uses it to find and start the block."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from web_fragments.fragment import Fragment
 
-# In a script element only these could end it or start a comment; JSON reads the escapes as the characters.
+# Only these characters could end a script element or start a comment; JSON decodes the escapes.
 SCRIPT_ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
@@ -19,7 +19,7 @@ def wrapped(fragment: Fragment, css_class: str, attributes: Mapping[str, str]) -
         format_html(
             "<div{}>{}{}</div>",
             flatatt({"class": css_class, **attributes, **started}),
-            # A block's own markup is trusted, as its code is; its author escapes what learners typed.
+            # A block's markup is as trusted as its code; its author escapes the input of learners.
             mark_safe(fragment.body_html()),  # noqa: S308
             _arguments(fragment.json_init_args),
         )

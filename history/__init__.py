@@ -1,7 +1,5 @@
-"""Every version of learners' state, in a database of its own.
+"""Records every version of learners' state in a database of its own, and reads, compares, verifies and restores it.
 
-Read a write downwards: kvstore's signal -> ``recording`` -> ``direct`` (behind ``breaker`` and ``deadline``), which
-writes ``entries``. Read a read: ``api`` -> ``timeline`` -> ``models``. After an outage: ``delivery``; for certainty:
-``verification`` (``evidence`` of many rows, ``examination`` of one) and ``seals``. Import from :mod:`history.api`; the
-rest may move.
+It may import ``kvstore``. Read ``models``, then the packages ``database``, ``recording``, ``reading``, ``comparison``,
+``verification`` and ``recovery``, then ``api``; each may import only those before it.
 """

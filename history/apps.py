@@ -28,7 +28,7 @@ class HistoryConfig(AppConfig):
     ) -> Iterator[tuple[dict[str, Any], datetime]]:
         """Yield the fields and the time of every version of a block's state, newest first.
 
-        kvstore's client finds this method by the app's label, so that kvstore need not know history.
+        kvstore's client calls this method through the app registry, so kvstore does not import history.
         """
         from history.reading.timeline import parsed_versions
 

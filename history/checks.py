@@ -1,7 +1,7 @@
 """System checks of history. docs/reference/checks.md explains each id.
 
-They ask how the project behaves, not what its settings say: a router that is missing, hidden by another
-``routers.py`` or placed after a greedy one shows in where an entry would go.
+The checks test the behaviour of the project, not its settings: the routers are asked where an entry would be written,
+so a router that is missing, shadowed by another ``routers.py`` or placed after a greedy one is found.
 """
 
 import re
@@ -20,14 +20,17 @@ from history.recording.erasure import ERASE
 from history.recording.health import backlog
 from kvstore.models import StudentModule
 
-DOCS = "See docs/reference/checks.md#"
+Messages = Iterator[checks.CheckMessage]
 
-# Not HTTP_X_REQUEST_ID: that is how request.META names the header.
+DOCS = "See docs/reference/checks.md#"
+TABLE = StudentModuleHistory._meta.db_table
+
+# Not HTTP_X_REQUEST_ID, the name of the header in request.META.
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
 def register() -> None:
-    """Add the checks to ``manage.py check``; the one that connects needs ``--deploy --database``."""
+    """Register the checks. Those of the second group connect, so they need ``check --deploy --database <alias>``."""
     for check in (
         check_alias,
         check_router,
@@ -37,228 +40,163 @@ def register() -> None:
         check_request_id_header,
     ):
         checks.register(check, checks.Tags.compatibility)
-    for check in (check_tables, check_waiting_table, check_waiting_age, check_privileges):
+    for check in (check_tables, check_pending_table, check_pending_age, check_privileges):
         checks.register(check, checks.Tags.database, deploy=True)
 
 
-def check_alias(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    alias = conf.HISTORY_DATABASE_ALIAS
-    if alias in settings.DATABASES:
-        return []
-    return [
-        _error(
-            1,
-            f"DATABASES has no alias {alias!r} for the history.",
-            "Add it, or set HISTORY_DATABASE_ALIAS to one it has.",
-        )
-    ]
-
-
-def check_router(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    alias = conf.HISTORY_DATABASE_ALIAS
-    actual = {router.db_for_write(StudentModuleHistory), router.db_for_read(StudentModuleHistory)}
-    if actual == {alias}:
-        return []
-    return [
-        _error(
-            2,
-            f"History entries go to {', '.join(sorted(actual - {alias}))}, not to {alias!r}.",
-            "Put 'routers.StudentModuleHistoryRouter' first in DATABASE_ROUTERS. If it is there, another routers.py "
-            "hides it: import routers and look at its __file__.",
-        )
-    ]
-
-
-def check_migrations_routed(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_alias(app_configs: Any, **kwargs: Any) -> Messages:
     alias = conf.HISTORY_DATABASE_ALIAS
     if alias not in settings.DATABASES:
-        return []
+        hint = "Add it, or set HISTORY_DATABASE_ALIAS to an existing alias."
+        yield _error(1, f"DATABASES has no alias {alias!r} for the history.", hint)
+
+
+def check_router(app_configs: Any, **kwargs: Any) -> Messages:
+    alias = conf.HISTORY_DATABASE_ALIAS
+    others = {router.db_for_write(StudentModuleHistory), router.db_for_read(StudentModuleHistory)} - {alias}
+    if others:
+        hint = (
+            "Put 'routers.StudentModuleHistoryRouter' first in DATABASE_ROUTERS. If it is first, Python imports "
+            "another module named routers: print routers.__file__."
+        )
+        yield _error(2, f"History entries go to {', '.join(sorted(others))}, not to {alias!r}.", hint)
+
+
+def check_migrations_routed(app_configs: Any, **kwargs: Any) -> Messages:
+    alias = conf.HISTORY_DATABASE_ALIAS
+    if alias not in settings.DATABASES:
+        return
     allowed = {name for name in settings.DATABASES if router.allow_migrate_model(name, StudentModuleHistory)}
     if alias == DEFAULT_DB_ALIAS:
-        # One database: its replicas, where the project lets migrations run there, are the project's matter.
-        allowed -= {name for name in settings.DATABASES if name != alias and _takes_state(name)}
+        # With one database, the project may also allow migrations on replicas.
+        allowed -= {name for name in settings.DATABASES if name != alias and _has_state(name)}
     problems = [f"would run on {name!r} too" for name in sorted(allowed - {alias})]
     if alias not in allowed:
         problems.append(f"would not run on {alias!r}")
-    if alias != DEFAULT_DB_ALIAS and _takes_state(alias):
-        problems.append(f"would run beside those of other apps on {alias!r}")
-    if not problems:
-        return []
-    return [
-        _error(
-            3,
-            f"The migrations of the history {' and '.join(problems)}.",
-            "Put 'routers.StudentModuleHistoryRouter' before routers that answer allow_migrate for every app.",
-        )
-    ]
+    if alias != DEFAULT_DB_ALIAS and _has_state(alias):
+        problems.append(f"would run together with those of other apps on {alias!r}")
+    if problems:
+        hint = "Put 'routers.StudentModuleHistoryRouter' before routers that answer allow_migrate for every app."
+        yield _error(3, f"The migrations of the history {' and '.join(problems)}.", hint)
 
 
-def _takes_state(alias: str) -> bool:
-    return bool(router.allow_migrate_model(alias, StudentModule))
-
-
-def check_autocommit(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_autocommit(app_configs: Any, **kwargs: Any) -> Messages:
     alias = conf.HISTORY_DATABASE_ALIAS
     options = settings.DATABASES.get(alias, {})
-    if alias == DEFAULT_DB_ALIAS or (not options.get("ATOMIC_REQUESTS") and options.get("AUTOCOMMIT", True)):
-        return []
-    return [
-        _error(
-            5,
-            f"DATABASES[{alias!r}] wraps requests in transactions; an entry could be lost after its state was stored.",
-            "Remove ATOMIC_REQUESTS and AUTOCOMMIT from that alias: every entry commits by itself.",
-        )
-    ]
+    if alias != DEFAULT_DB_ALIAS and (options.get("ATOMIC_REQUESTS") or not options.get("AUTOCOMMIT", True)):
+        message = f"DATABASES[{alias!r}] wraps requests in transactions: a state could commit without its entry."
+        yield _error(5, message, "Remove ATOMIC_REQUESTS and AUTOCOMMIT from that alias. Each entry commits by itself.")
 
 
-def check_block_types(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_block_types(app_configs: Any, **kwargs: Any) -> Messages:
     types: Any = conf.HISTORY_BLOCK_TYPES
-    if types == "*" or (
-        isinstance(types, Collection) and not isinstance(types, str) and all(isinstance(name, str) for name in types)
-    ):
-        return []
-    why = "would be read letter by letter" if isinstance(types, str) else "is no list of names"
-    return [
-        _error(
-            7,
-            f"HISTORY_BLOCK_TYPES is {types!r}, which {why}.",
-            "Make it a list of block types, such as ['problem'], or '*' for all.",
-        )
-    ]
+    is_collection = isinstance(types, Collection) and not isinstance(types, str)
+    if types == "*" or (is_collection and all(isinstance(name, str) for name in types)):
+        return
+    problem = "would be read as a collection of letters" if isinstance(types, str) else "is not a list of names"
+    hint = "Set it to a list of block types, such as ['problem'], or '*' for all."
+    yield _error(7, f"HISTORY_BLOCK_TYPES is {types!r}, which {problem}.", hint)
 
 
-def check_request_id_header(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Under a name that no header has, every request would get a generated id, without an error."""
+def check_request_id_header(app_configs: Any, **kwargs: Any) -> Messages:
+    """A name that no header has would give every request a generated id, without an error."""
     name: Any = conf.HISTORY_REQUEST_ID_HEADER
-    if name is None or (isinstance(name, str) and HEADER_NAME.fullmatch(name)):
-        return []
-    return [
-        _error(
-            9,
-            f"HISTORY_REQUEST_ID_HEADER is {name!r}, which is not the name of a request header.",
-            "Write it as the proxy sends it, such as 'X-Request-ID', or set it to None.",
-        )
-    ]
+    if name is not None and not (isinstance(name, str) and HEADER_NAME.fullmatch(name)):
+        message = f"HISTORY_REQUEST_ID_HEADER is {name!r}, which is not the name of a request header."
+        yield _error(9, message, "Write it as the proxy sends it, such as 'X-Request-ID', or set it to None.")
 
 
-def check_tables(
-    app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any
-) -> list[checks.CheckMessage]:
-    """Connects to the history database, so it runs only for ``check --deploy --database <its alias>``."""
+def check_tables(app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any) -> Messages:
     alias = conf.HISTORY_DATABASE_ALIAS
     if alias not in (databases or ()) or alias not in settings.DATABASES:
-        return []
+        return
     try:
         missing = list(_missing(alias))
     except DatabaseError as error:
-        return [
-            _error(
-                6,
-                f"The history database {alias!r} cannot be reached: {error}",
-                "Check its settings and server.",
-            )
-        ]
-    if not missing:
-        return []
-    return [
-        _error(
-            4,
-            f"The history database {alias!r} is not migrated: {', '.join(missing)}.",
-            _how_to_migrate(alias),
-        )
-    ]
+        message = f"The history database {alias!r} cannot be reached: {error}"
+        yield _error(6, message, "Check its settings and server.")
+        return
+    if missing:
+        message = f"The history database {alias!r} is not migrated: {', '.join(missing)}."
+        yield _error(4, message, _how_to_migrate(alias))
 
 
-def check_waiting_table(
-    app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any
-) -> list[checks.CheckMessage]:
-    """Without its table a write during an outage fails. Connects, so it runs only with the state's ``--database``."""
+def check_pending_table(app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any) -> Messages:
+    """Without this table, a write fails while the history database is down."""
     alias = router.db_for_write(PendingHistory)
-    if (
-        alias not in (databases or ())
-        or PendingHistory._meta.db_table in connections[alias].introspection.table_names()
-    ):
-        return []
-    return [
-        _error(
-            8,
-            f"{alias!r} has no table for the entries that wait while the history database is down.",
-            f"Run `manage.py migrate --database {alias}`.",
-        )
-    ]
+    if alias in (databases or ()) and not _has_table(alias, PendingHistory._meta.db_table):
+        yield _error(8, f"{alias!r} has no table for pending entries.", f"Run `manage.py migrate --database {alias}`.")
 
 
-def check_waiting_age(
-    app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any
-) -> list[checks.CheckMessage]:
-    """Entries that wait too long mean that nobody delivers them."""
-    alias = router.db_for_write(PendingHistory)
-    if alias not in (databases or ()) or check_waiting_table(None, databases):
-        return []
-    found = backlog()
-    if not found.overdue:
-        return []
-    return [
-        checks.Warning(
-            f"{found.pending} history entries wait for delivery, the oldest since {found.oldest_pending}.",
-            hint=f"Run `manage.py deliver_history`, or leave it running with --watch. {DOCS}history-w001",
+def check_pending_age(app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any) -> Messages:
+    """Overdue entries show that no delivery runs."""
+    if router.db_for_write(PendingHistory) not in (databases or ()) or any(check_pending_table(None, databases)):
+        return
+    pending = backlog()
+    if pending.overdue:
+        yield checks.Warning(
+            f"{pending.pending} history entries are pending, the oldest since {pending.oldest_pending}.",
+            hint=f"Run `manage.py deliver_history`, or keep it running with --watch. {DOCS}history-w001",
             id="history.W001",
         )
-    ]
 
 
-def check_privileges(
-    app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any
-) -> list[checks.CheckMessage]:
-    """The append-only guards in Python do not bind other clients of the role. Needs the table, so E004 comes first."""
+def check_privileges(app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any) -> Messages:
+    """The guards in Python do not apply to other clients of the role. Needs the table, so E004 comes first."""
     alias = conf.HISTORY_DATABASE_ALIAS
-    if alias not in (databases or ()) or alias not in settings.DATABASES or check_tables(None, databases):
-        return []
+    if alias not in (databases or ()) or alias not in settings.DATABASES or any(check_tables(None, databases)):
+        return
     try:
-        found = privileges(alias)
+        role = privileges(alias)
     except DatabaseError as error:
-        return [_too_many_privileges(alias, f"The privileges on {alias!r} cannot be determined: {error}")]
+        yield _too_many_privileges(alias, f"The privileges on {alias!r} cannot be determined: {error}")
+        return
     # Erasure removes entries in the process that deletes the row.
     needed = {"DELETE"} if conf.HISTORY_ON_DELETE == ERASE else set()
-    if found is None or not (excessive := [name for name in found.excessive if name not in needed]):
-        return []
-    message = f"The role {found.role!r} of the history database {alias!r} may change or remove entries: it has "
-    return [_too_many_privileges(alias, f"{message}{', '.join(excessive)}.")]
+    if role and (excessive := [name for name in role.excessive if name not in needed]):
+        message = f"The role {role.role!r} of the history database {alias!r} may change or remove entries: it has "
+        yield _too_many_privileges(alias, f"{message}{', '.join(excessive)}.")
 
 
 def _too_many_privileges(alias: str, message: str) -> checks.Warning:
     hint = "Connect the web processes with a role that has only SELECT and INSERT in this database."
     if alias == DEFAULT_DB_ALIAS:
         hint = (
-            f"Connect the web processes with a role that has only SELECT and INSERT on "
-            f"{StudentModuleHistory._meta.db_table}: GRANT its other privileges table by table, not on all tables."
+            f"Connect the web processes with a role that has only SELECT and INSERT on {TABLE}: GRANT its other "
+            "privileges table by table, not on all tables."
         )
     return checks.Warning(message, hint=f"{hint} {DOCS}history-w002", id="history.W002")
 
 
+def _has_state(alias: str) -> bool:
+    return bool(router.allow_migrate_model(alias, StudentModule))
+
+
+def _has_table(alias: str, table: str) -> bool:
+    return table in connections[alias].introspection.table_names()
+
+
 def _missing(alias: str) -> Iterator[str]:
-    connection = connections[alias]
-    loader = MigrationLoader(connection)
+    loader = MigrationLoader(connections[alias])
     for label, name in loader.graph.leaf_nodes(APP_LABEL):
         if (label, name) not in loader.applied_migrations:
-            yield f"migration {label}.{name} was not run"
-    table = StudentModuleHistory._meta.db_table
-    if table not in connection.introspection.table_names():
-        yield f"table {table} is not there"
+            yield f"migration {label}.{name} is not applied"
+    if not _has_table(alias, TABLE):
+        yield f"table {TABLE} does not exist"
 
 
 def _how_to_migrate(alias: str) -> str:
     if alias != DEFAULT_DB_ALIAS:
         return (
-            f"Run `manage.py migrate --database {alias}`. If it was migrated before the router was in place, first run "
-            f"`manage.py migrate --database {alias} --fake {APP_LABEL} zero`."
+            f"Run `manage.py migrate --database {alias}`. If it was migrated before the router was installed, first "
+            f"run `manage.py migrate --database {alias} --fake {APP_LABEL} zero`."
         )
-    # The table of waiting entries is there from that time, and must really go for both to be made.
+    # The table of pending entries exists already and must be dropped, so that both tables can be created.
     return (
-        "Run `manage.py migrate`. If it was migrated while the history was in another database: let nobody write, name "
-        "that database in HISTORY_DATABASE_ALIAS again, run `manage.py deliver_history` and "
-        f"`manage.py migrate {APP_LABEL} zero`, name {alias!r}, and run `manage.py migrate`. The entries stay where "
-        "they are unless you copy them."
+        "Run `manage.py migrate`. If it was migrated while the history was in another database: stop all writes, set "
+        "HISTORY_DATABASE_ALIAS to that database again, run `manage.py deliver_history` and `manage.py migrate "
+        f"{APP_LABEL} zero`, set it to {alias!r}, and run `manage.py migrate`. The entries stay in that database "
+        "unless you copy them."
     )
 
 

@@ -1,4 +1,4 @@
-"""Every error that history raises of its own: what happened, to what, and what to do."""
+"""The errors of history. Their messages state the problem and the remedy."""
 
 from django.db import DatabaseError
 
@@ -8,16 +8,16 @@ class HistoryError(Exception):
 
 
 class AppendOnly(HistoryError, TypeError):
-    """History entries are written once, by the store; nothing changes or removes them."""
+    """An operation would change or remove history entries."""
 
 
 class HistoryUnavailable(HistoryError, DatabaseError):
-    """The history database did not take or give entries: it is missing, not migrated, or cannot be reached."""
+    """The history database is missing, not migrated, unreachable or locked, or it rejected entries."""
 
 
 class RestoreRefused(HistoryError, ValueError):
-    """A version that cannot be put back; nothing was written."""
+    """The version cannot be restored. Nothing was written."""
 
 
 class UnusableSeal(HistoryError, ValueError):
-    """A file that is no seal, or not one that can be compared with this installation."""
+    """The file is not a seal, or is a seal of another installation."""

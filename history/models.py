@@ -1,4 +1,4 @@
-"""The entries: one for each version of a learner's state of a block, delivered or waiting."""
+"""Entries: one for each version of a learner's state of a block, delivered or pending."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from history.querysets import AppendOnlyQuerySet, refusal
+from history.querysets import AppendOnlyQuerySet, EntryQuerySet, refusal
 from kvstore import signals
 from kvstore.fields import CaseSensitiveCharField, DigestField, LearningContextKeyField, UsageKeyField
-from kvstore.keys import MAX_TYPE_LENGTH
+from kvstore.keys import MAX_TYPE_LENGTH, BlockAddress
 from kvstore.signals import StateVersion
+from kvstore.storage.reading import parsed
 from kvstore.versioning.context import MAX_REASON_LENGTH, MAX_REQUEST_ID_LENGTH
 
 IDENTIFYING_COLUMNS = ("student_module_id", "version", "digest")
-"""the columns that tell an entry from every other"""
+"""the columns that identify an entry"""
 
 
 class Entry(models.Model):
-    """One version of one learner's state of one block, as it was written. An entry never changes.
+    """One version of one learner's state of one block. An entry never changes.
 
-    The columns are those of :class:`kvstore.signals.StateVersion`, in its order.
+    The columns are those of :class:`kvstore.signals.StateVersion`, in the same order.
     """
 
     is_branch = False
-    """whether a reader found that the present state does not descend from this version; not stored"""
+    """set by readers, not stored: whether the present state does not descend from this version"""
 
     class Action(models.TextChoices):
         CREATED = signals.CREATED, "created"
@@ -35,27 +36,26 @@ class Entry(models.Model):
     student_module_id = models.BigIntegerField()
     version = models.BigIntegerField()
     action = models.CharField(max_length=8, choices=Action.choices)
-    # Copies of the row's identity: they find and explain an entry whose row is gone, and tell it from an entry of
-    # another row that got the same id after a rollback.
+    # Copied from the row. Entries outlive their row, and after a rollback another row may get the same id.
     student_id = models.BigIntegerField()
     course_id = LearningContextKeyField()
     module_state_key = UsageKeyField()
     module_type = CaseSensitiveCharField(max_length=MAX_TYPE_LENGTH)
-    state = models.TextField(null=True)  # noqa: DJ001  NULL and empty differ, as on the row
+    state = models.TextField(null=True)  # noqa: DJ001  NULL and empty differ, as in the row
     grade = models.FloatField(null=True)
     max_grade = models.FloatField(null=True)
-    # The row's ``modified``: one instant in both databases.
+    # Equal to the row's ``modified`` at this version.
     created = models.DateTimeField()
-    # Who wrote, why, and in which request, where the writer said so.
+    # From the change context; NULL or empty if the writer set none.
     actor_id = models.BigIntegerField(null=True)
     reason = models.CharField(max_length=MAX_REASON_LENGTH, default="")
     request_id = models.CharField(max_length=MAX_REQUEST_ID_LENGTH, default="")
-    # Which version of which row a restored version took its state from; NULL for every other.
+    # The row and version that a restored version took its state from; NULL for other actions.
     source_id = models.BigIntegerField(null=True)
     source_version = models.BigIntegerField(null=True)
-    # Proves that another transaction wrote the next version, so that this one was committed. 0: unknown.
+    # If the next version has another transaction id, this version was committed. 0: unknown.
     transaction_id = models.BigIntegerField(default=0)
-    # The chain: the digest of the row's previous version, NULL for the first, and the digest of all values.
+    # The digest of the row's previous version, NULL for the first; the digest of all other values.
     previous = DigestField(null=True)
     digest = DigestField()
 
@@ -65,8 +65,25 @@ class Entry(models.Model):
     def __str__(self) -> str:
         return f"version {self.version} of learner {self.student_id}, {self.module_state_key}"
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The state as a dict of field names and values; empty if the state is None.
+
+        Each access parses the state again. Raises CorruptState with the entry's id if it is not a JSON object.
+        """
+        return parsed(self.pk, self.state, self._meta.db_table)
+
+    @property
+    def key(self) -> tuple[int, int, bytes]:
+        """The values of IDENTIFYING_COLUMNS."""
+        return self.student_module_id, self.version, self.digest
+
+    @property
+    def address(self) -> BlockAddress:
+        """The course, usage key and type of the block, as text."""
+        return BlockAddress(str(self.course_id), str(self.module_state_key), self.module_type)
+
     def as_version(self) -> StateVersion:
-        """Return the values of the entry, the keys as text."""
         values = StateVersion(*(getattr(self, name) for name in StateVersion._fields))
         return values._replace(
             action=str(self.action), course_id=str(self.course_id), module_state_key=str(self.module_state_key)
@@ -77,40 +94,40 @@ class StudentModuleHistory(Entry):
     """An entry in the history database.
 
     An entry is written before its version commits. If the version is rolled back, the entry remains, but no chain of
-    digests leads to it from a row. :mod:`history.reading.timeline` leaves such entries out; read entries through it.
+    digests leads from a row to it. Read entries with :func:`history.api.timeline`, which omits such entries.
 
-    The table can be split by ``student_module_id``: no statement relies on ``id`` being unique or in order, no
-    unique constraint is without ``student_module_id``, and nothing refers to another database.
+    The table can be partitioned by ``student_module_id``: no statement relies on ``id`` being unique or ordered, every
+    unique constraint includes ``student_module_id``, and no foreign key refers to another database.
     """
 
     objects: ClassVar[models.Manager[StudentModuleHistory]] = AppendOnlyQuerySet.as_manager()
 
     class Meta:
-        # The guards hold for who looks behind ``objects``, too.
+        # The guards also apply to code that uses ``_base_manager``.
         base_manager_name = "objects"
         verbose_name = "history entry"
         verbose_name_plural = "history entries"
         constraints = [
-            # Stores an entry once, however often it is delivered; finds the versions of a row in order.
+            # An entry is stored once, even if it is delivered again. Also: the versions of a row in order.
             models.UniqueConstraint(fields=IDENTIFYING_COLUMNS, name="xblock_history_entry_unique")
         ]
         indexes = [
-            # The timeline of a block for a learner, also when the row is gone; the entries of a block.
+            # The timeline of a block for a learner, also of a deleted row; the entries of a block.
             models.Index(fields=["module_state_key", "student_id"], name="xblock_history_block_idx"),
             # The newest entries of a course.
             models.Index(fields=["course_id", "created", "student_module_id"], name="xblock_history_course_idx"),
             # The newest entries of a learner.
             models.Index(fields=["student_id", "created", "student_module_id"], name="xblock_history_learner_idx"),
-            # The newest entries of all, and those of an hour long ago.
+            # The newest entries of all; the entries between two moments.
             models.Index(fields=["created", "student_module_id"], name="xblock_history_created_idx"),
         ]
         permissions = [
-            ("restore_studentmodule", "Can put a version of a learner's state back"),
+            ("restore_studentmodule", "Can restore a version of a learner's state"),
             ("export_studentmodulehistory", "Can export history entries"),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add an entry. Raises AppendOnly for one that is stored already."""
+        """Insert the entry. Raises AppendOnly if it is stored already."""
         if not self._state.adding:
             raise refusal("save()")
         super().save(*args, **(kwargs | {"force_insert": True}))
@@ -120,12 +137,12 @@ class StudentModuleHistory(Entry):
 
 
 class Erasure(models.Model):
-    """The record of one erasure: all entries of a deleted row were removed. It tells nothing about the learner."""
+    """The record that all entries of a deleted row were erased. It contains no data about the learner."""
 
     student_module_id = models.BigIntegerField()
     version = models.BigIntegerField()
     entries = models.BigIntegerField()
-    # Of the last version, as a seal has it.
+    # Of the last version, as in a seal.
     digest = DigestField()
     created = models.DateTimeField()
 
@@ -133,7 +150,7 @@ class Erasure(models.Model):
 
     class Meta:
         base_manager_name = "objects"
-        # Records an erasure once, even if it is tried again; finds the erasures of a row.
+        # An erasure is stored once, even if it is repeated. Also: the erasures of a row.
         constraints = [models.UniqueConstraint(fields=IDENTIFYING_COLUMNS, name="xblock_history_erasure_unique")]
 
     def __str__(self) -> str:
@@ -141,26 +158,28 @@ class Erasure(models.Model):
 
 
 class BesideState:
-    """Marks a model of history that lives in the database of the state; migrations keep it with the model."""
+    """Marks a model of history that belongs to the database of the state. Migrations refer to this class."""
 
     beside_state = True
 
 
 class PendingHistory(BesideState, Entry):
-    """An entry that the history database did not take, waiting beside the state.
+    """A pending entry: stored in the database of the state until it is delivered to the history database.
 
-    It was written in the transaction of its version, so it is here if and only if that version was committed.
-    ``manage.py deliver_history`` moves it over; until then readers find it here.
+    It was written in the transaction of its version, so it exists only if the version was committed. Readers merge it
+    with the delivered entries; ``manage.py deliver_history`` delivers it.
     """
 
+    objects: ClassVar[models.Manager[PendingHistory]] = EntryQuerySet.as_manager()
+
     class Meta:
-        verbose_name = "waiting history entry"
-        verbose_name_plural = "waiting history entries"
+        verbose_name = "pending history entry"
+        verbose_name_plural = "pending history entries"
         constraints = [
-            # Stores an entry once; finds the pending versions of a row.
+            # An entry is stored once. Also: the pending versions of a row.
             models.UniqueConstraint(fields=IDENTIFYING_COLUMNS, name="xblock_history_pending_unique")
         ]
         indexes = [
-            # The waiting part of the timeline of a block for a learner, also when the row is gone.
+            # The pending entries of the timeline of a block for a learner, also of a deleted row.
             models.Index(fields=["module_state_key", "student_id"], name="xblock_history_pending_idx")
         ]

@@ -1,4 +1,4 @@
-"""Putting a version of a learner's state back, on top of what came after it."""
+"""Restores an old version of a learner's state as a new version."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from history.exceptions import RestoreRefused
 from history.models import Entry
 from history.reading.outline import find_entry
 from history.reading.ownership import RowOwner
-from kvstore.keys import BlockAddress, block_address
 from kvstore.signals import DELETED, RESTORED
-from kvstore.storage.writing import if_version, write_states
+from kvstore.storage.changes import if_version
+from kvstore.storage.writing import write_states
 from kvstore.versioning import codec
 from kvstore.versioning.context import RestoredFrom, change_context, restoring_from
 from kvstore.versioning.digests import digest_of
@@ -17,60 +17,58 @@ from kvstore.versioning.versions import Row, Values
 
 
 def restore(entry: Entry, *, expected_version: int, reason: str, actor: Any = None, grade: bool = False) -> int:
-    """Put the state of a version back as the next version of its block, and return that version's number.
+    """Write the state of a version as the next version of its block, and return the new version's number.
 
-    What is put back is read from the history: of ``entry`` counts only which version it is. ``expected_version`` is
-    the version that the row was at when somebody decided this, 0 where there is no row; should it be at another one
-    now, nothing is written. The score is put back too if ``grade``, and stays as it is otherwise. The new version's
-    entry has the action ``restored``, the actor, the reason, and where its state came from.
+    ``entry`` only identifies the version; its state is read from the history. If the row is no longer at
+    ``expected_version`` (0: no row), nothing is written. With ``grade`` the score is restored too; otherwise it stays
+    unchanged. The new entry has the action ``restored``, the actor, the reason, and the restored row id and version.
 
-    Raises RestoreRefused for what cannot be put back or would change nothing, StateMoved where somebody wrote
-    meanwhile, UnusableContext for a reason that an entry cannot hold, HistoryUnavailable, or what a write raises.
+    Raises RestoreRefused if the version cannot be restored or would change nothing, StateMoved if the row is at another
+    version, UnusableContext for an invalid reason or actor, HistoryUnavailable, or an error of the write.
     """
     if not reason.strip():
-        raise RestoreRefused("A version is not put back without a reason; say why.")
-    address = block_address(entry.module_state_key, entry.course_id)
-    values = _restorable(_committed(entry, address))
+        raise RestoreRefused("A restore needs a reason. Nothing was written.")
+    stored = _committed(entry)
+    values = _restorable(stored)
 
-    def put_back(row: Row) -> Values:
-        # The same fields may stand there with other white space: then there is nothing to put back.
+    def restore_values(row: Row) -> Values:
+        # If only the white space differs, the state is kept: then the write makes no version.
         same = row.version and codec.same_state(row.state, values.state)
         state = row.state if same else values.state
         return values._replace(state=state) if grade else row.values._replace(state=state)
 
     with (
         change_context(actor=actor, reason=reason),
-        restoring_from(RestoredFrom(entry.student_module_id, entry.version)),
+        restoring_from(RestoredFrom(stored.student_module_id, stored.version)),
     ):
-        changes = {address: if_version(expected_version, put_back)}
-        rows = write_states(entry.student_id, changes, create=True, action=RESTORED)
-    version = rows[address].version
+        changes = {stored.address: if_version(expected_version, restore_values)}
+        rows = write_states(stored.student_id, changes, create=True, action=RESTORED)
+    version = rows[stored.address].version
     if version == expected_version:
-        raise RestoreRefused(f"Version {entry.version} says what the state holds already; nothing was written.")
+        raise RestoreRefused(f"The row already has the state of version {stored.version}. Nothing was written.")
     return version
 
 
-def _committed(entry: Entry, address: BlockAddress) -> Entry:
-    """Return the entry as the history has it."""
-    owner = RowOwner(entry.student_id, address, 0)
-    found: Entry | None = find_entry(owner, entry.student_module_id, entry.version, bytes(entry.digest).hex())
-    if found is None:
-        raise RestoreRefused(f"There is no {entry} in the history; nothing was written.")
-    if digest_of(found.as_version()) != found.digest:
-        raise RestoreRefused(f"Version {found.version} does not have the digest of its values: the entry was altered.")
-    return found
+def _committed(entry: Entry) -> Entry:
+    owner = RowOwner(entry.student_id, entry.address, 0)
+    stored: Entry | None = find_entry(owner, entry.student_module_id, entry.version, bytes(entry.digest).hex())
+    if stored is None:
+        raise RestoreRefused(f"The history does not contain {entry}. Nothing was written.")
+    if digest_of(stored.as_version()) != stored.digest:
+        raise RestoreRefused(f"Version {stored.version} was altered: its values do not match its digest.")
+    return stored
 
 
 def _restorable(entry: Entry) -> Values:
     if entry.action == DELETED:
-        raise RestoreRefused(f"Version {entry.version} says that the row was deleted; choose one before it.")
+        raise RestoreRefused(f"Version {entry.version} records the deletion of the row. Choose an earlier version.")
     if not is_recorded(entry.module_type):
         raise RestoreRefused(
-            f"Blocks of type {entry.module_type!r} are not recorded, so the restored version would leave no entry; "
-            "add the type to HISTORY_BLOCK_TYPES."
+            f"Blocks of type {entry.module_type!r} are not recorded, so the restored version would have no entry. "
+            "Add the type to HISTORY_BLOCK_TYPES."
         )
     try:
         codec.loads_state(entry.state)
     except ValueError as error:
-        raise RestoreRefused(f"Version {entry.version} holds no readable state: {error}.") from error
+        raise RestoreRefused(f"The state of version {entry.version} is not readable: {error}.") from error
     return Values(entry.state, entry.grade, entry.max_grade)

@@ -1,4 +1,4 @@
-"""The public surface of kvstore. What is not here may move."""
+"""The public API of kvstore. Other modules may change without notice."""
 
 from kvstore.cache.field_data_cache import FieldDataCache
 from kvstore.client import DjangoXBlockUserStateClient, XBlockUserState

@@ -3,7 +3,7 @@ from django.apps import AppConfig
 
 class KVStoreConfig(AppConfig):
     name = "kvstore"
-    # Unlike the bare name, the label will not meet another app's: tables are named after it for good.
+    # Tables are named after the label. A label of its own does not collide with that of another app.
     label = "xblock_kvstore"
     verbose_name = "Learners' state"
     default_auto_field = "django.db.models.BigAutoField"

@@ -8,27 +8,27 @@ from django.contrib.auth import get_user_model
 from django.core import checks
 from django.db import models
 
+from kvstore.conf import HISTORY_LABEL
+
 DOCS = "See docs/reference/checks.md#"
 HISTORY_APP = "history"
-HISTORY_LABEL = "xblock_history"
 
 
 def register() -> None:
-    """Add the checks to ``manage.py check``."""
     checks.register(check_history_app, checks.Tags.compatibility)
     checks.register(check_user_model, checks.Tags.models)
 
 
 def check_history_app(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """An app of the same import name as ours would take its place without a word."""
+    """Check that the app ``history`` is this distribution's: Python imports another package of that name silently."""
     if HISTORY_LABEL in apps.app_configs:
         return []
     for config in apps.get_app_configs():
         if config.name == HISTORY_APP:
             return [
                 checks.Error(
-                    f"'history' in INSTALLED_APPS is {config.path}, which keeps no history of learners' state.",
-                    hint=f"Rename that package: it hides the one of django-student-module-store. {DOCS}kvstore-e001",
+                    f"'history' in INSTALLED_APPS is {config.path}, which does not record learners' state.",
+                    hint=f"Rename that package: it hides that of django-student-module-store. {DOCS}kvstore-e001",
                     id="kvstore.E001",
                 )
             ]
@@ -36,14 +36,14 @@ def check_history_app(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessa
 
 
 def check_user_model(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """History entries keep learners' ids as integers."""
+    """Check that the user model has an integer primary key, because history entries store it as an integer."""
     key = get_user_model()._meta.pk
     if isinstance(key, models.IntegerField):
         return []
     return [
         checks.Error(
-            f"{settings.AUTH_USER_MODEL} has a primary key of type {type(key).__name__}; learners' ids are kept as "
-            "integers of at most 64 bits.",
+            f"{settings.AUTH_USER_MODEL} has a primary key of type {type(key).__name__}; learners' ids are stored "
+            "as integers of at most 64 bits.",
             hint=f"Use a user model with an integer primary key. {DOCS}kvstore-e002",
             id="kvstore.E002",
         )

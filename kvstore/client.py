@@ -1,4 +1,4 @@
-"""Learners' state by user name and usage key, for programs that are no block: reports, importers, graders."""
+"""Reads and writes learners' state by user name and usage key, for reports, importers and graders."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,26 +8,24 @@ from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.db import router
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 from xblock.fields import Scope
 
+from kvstore.conf import HISTORY_LABEL
 from kvstore.exceptions import HistoryNotInstalled, UnknownLearner, UnsupportedScope
 from kvstore.keys import (
     BlockAddress,
     block_address,
     checked_name,
-    tells_its_course,
+    contains_course_key,
     text_from_key,
     usage_key_in_course,
 )
-from kvstore.storage.reading import CorruptRows, stored_states, walk
+from kvstore.storage.changes import remove_fields, set_fields
+from kvstore.storage.reading import CorruptRows, iter_states, stored_states
 from kvstore.storage.scopes import USER_STATE, scope_key
-from kvstore.storage.writing import remove_fields, set_fields, write_states
+from kvstore.storage.writing import write_states
 from kvstore.versioning import codec
-from kvstore.versioning.versions import Row
-
-HISTORY_LABEL = "xblock_history"
 
 
 class XBlockUserState(NamedTuple):
@@ -36,31 +34,30 @@ class XBlockUserState(NamedTuple):
     username: str
     block_key: UsageKey
     state: dict[str, Any] | None
-    """Field values by name; None in a history where everything had been deleted"""
+    """field values by name; in a history, None if all fields had been deleted"""
     updated: datetime
-    """UTC; the fields in ``state`` have not changed since"""
+    """UTC; ``state`` has not changed since"""
     scope: Any
 
 
 class DjangoXBlockUserStateClient:
     """Reads and writes the ``user_state`` of learners' blocks.
 
-    ``user``, where given, saves looking up the id of the user whose name is asked for most. Every method raises
-    UnsupportedScope for another scope than user_state and UnusableKey for a key no state is kept under, when it is
-    called. Names that are nobody's have no state to read; writing to one raises UnknownLearner. An anonymous
-    ``user`` reads nothing and stores nothing.
+    Methods for the name of ``user`` need no query for its id. Every call raises UnsupportedScope for another scope
+    than user_state, and UnusableKey for an invalid key. A user name that does not exist has no state; a write to it
+    raises UnknownLearner. An anonymous ``user`` reads and stores nothing.
 
-    Where some of many rows cannot be read, the others are returned first; then CorruptState names those.
+    Iterators return the valid rows first and then raise CorruptState for corrupt rows.
     """
 
     class ServiceUnavailable(Exception):
-        """The state cannot be had at the moment."""
+        """The state is not available at the moment."""
 
     class PermissionDenied(Exception):
-        """The caller may not have this state."""
+        """The caller may not access the state."""
 
     class DoesNotExist(Exception):
-        """There is no such state."""
+        """The state does not exist."""
 
     def __init__(self, user: Any = None) -> None:
         self._user = user
@@ -72,13 +69,10 @@ class DjangoXBlockUserStateClient:
         scope: Any = Scope.user_state,
         fields: Iterable[str] | None = None,
     ) -> XBlockUserState:
-        """Return the state of one block, or these fields of it.
-
-        Raises DoesNotExist where the learner has no state there, or none of the fields.
-        """
+        """Return the state of one block, or these fields of it. Raises DoesNotExist without any of them."""
         for state in self.get_many(username, [block_key], scope, fields):
             return state
-        raise self.DoesNotExist(f"{username} has no such state of {block_key}.")
+        raise self.DoesNotExist(f"{username} has no state, or none of the fields, of {block_key}.")
 
     def get_many(
         self,
@@ -87,7 +81,7 @@ class DjangoXBlockUserStateClient:
         scope: Any = Scope.user_state,
         fields: Iterable[str] | None = None,
     ) -> Iterator[XBlockUserState]:
-        """Return the states of those blocks that have one, in the order asked for; one query for each chunk."""
+        """Return the existing states in the order of ``block_keys``, with one query for each chunk."""
         _check_scope(scope)
         addresses = {key: block_address(key) for key in block_keys}
         names = None if fields is None else list(fields)
@@ -103,25 +97,21 @@ class DjangoXBlockUserStateClient:
         block_keys_to_state: Mapping[UsageKey, Mapping[str, Any]],
         scope: Any = Scope.user_state,
     ) -> None:
-        """Set fields of many blocks, all or none, and leave the blocks' other fields alone.
+        """Set fields of many blocks, all or none, and keep the blocks' other fields.
 
-        Raises UnstorableValue naming the block and field; then nothing is stored.
+        Raises UnstorableValue, which names the block and field; then nothing is stored.
         """
         _check_scope(scope)
         states: dict[BlockAddress, dict[str, Any]] = defaultdict(dict)
         for key, state in block_keys_to_state.items():
-            # Keys of one block may differ in branch and version.
+            # Keys that differ in branch or version have one address.
             fields = states[block_address(key)]
             for name, value in state.items():
                 fields[checked_name(name, "field name")] = codec.storable(value, f"field {name!r} of {key}")
         learner_id = self._learner_id(username)
         if learner_id is not None:
-            self.overlay(learner_id, states)
-
-    def overlay(self, learner_id: int, states: Mapping[BlockAddress, Mapping[str, Any]]) -> dict[BlockAddress, Row]:
-        """Set fields that are known to be storable, and return the rows as they are then stored."""
-        changes = {address: set_fields(fields) for address, fields in states.items()}
-        return write_states(learner_id, changes, create=True)
+            changes = {address: set_fields(fields) for address, fields in states.items()}
+            write_states(learner_id, changes, create=True)
 
     def delete(
         self,
@@ -140,35 +130,23 @@ class DjangoXBlockUserStateClient:
         scope: Any = Scope.user_state,
         fields: Iterable[str] | None = None,
     ) -> None:
-        """Delete the states of many blocks, or these fields of each; what is missing already is passed over.
-
-        The rows stay, with their scores and their history.
-        """
+        """Delete the states of many blocks, or these fields of each, if they exist. Keeps the rows and the scores."""
         _check_scope(scope)
         addresses = [block_address(key) for key in block_keys]
         names = None if fields is None else frozenset(fields)
         learner_id = self._learner_id(username)
         if learner_id is not None:
-            self.remove(learner_id, addresses, names)
-
-    def remove(
-        self, learner_id: int, addresses: Iterable[BlockAddress], names: frozenset[str] | None
-    ) -> dict[BlockAddress, Row]:
-        """Delete fields (all of them, with None), and return the rows as they are then stored."""
-        return write_states(learner_id, {address: remove_fields(names) for address in addresses}, create=False)
+            write_states(learner_id, dict.fromkeys(addresses, remove_fields(names)), create=False)
 
     def get_history(
         self, username: str, block_key: UsageKey, scope: Any = Scope.user_state
     ) -> Iterator[XBlockUserState]:
-        """Return every version of a block's state, newest first; ``state`` is None where it was emptied.
-
-        Raises DoesNotExist where none is recorded, HistoryNotInstalled where the history app is missing.
-        """
+        """Return all versions of a block's state, newest first. Raises DoesNotExist, HistoryNotInstalled."""
         _check_scope(scope)
         address = block_address(block_key)
         if HISTORY_LABEL not in apps.app_configs:
-            raise HistoryNotInstalled("Add 'history' to INSTALLED_APPS to keep and read the history of state.")
-        # Looked up, not imported: history knows kvstore, never the other way round.
+            raise HistoryNotInstalled("Add 'history' to INSTALLED_APPS to record and read the history of state.")
+        # kvstore must not import history.
         history: Any = apps.get_app_config(HISTORY_LABEL)
         versions = history.parsed_versions(self._learner(username), address)
         states = (XBlockUserState(username, block_key, fields or None, at, scope) for fields, at in versions)
@@ -182,8 +160,8 @@ class DjangoXBlockUserStateClient:
         _check_scope(scope)
         address = block_address(block_key)
         filters = {"module_state_key": address.usage_key}
-        # Saying what the key says already would only mislead the database's guess at the number of rows.
-        return _all_states(filters if tells_its_course(block_key) else filters | {"course_id": address.course_id})
+        # A redundant filter by course would mislead the planner's estimate of the number of rows.
+        return _all_states(filters if contains_course_key(block_key) else filters | {"course_id": address.course_id})
 
     def iter_all_for_course(
         self, course_key: LearningContextKey, block_type: str | None = None, scope: Any = Scope.user_state
@@ -208,28 +186,28 @@ class DjangoXBlockUserStateClient:
         corrupt.raise_if_any()
 
     def _learner(self, username: str) -> dict[str, Any]:
-        """Return what to filter rows by, without a query."""
+        """Return the filter arguments for a learner's rows, without a query."""
         if self._user is not None and self._user.get_username() == username:
             return {"student_id": self._user.pk}
         return {f"student__{get_user_model().USERNAME_FIELD}": username}
 
     def _learner_id(self, username: str) -> int | None:
-        """Return the id of the learner to write for; None for the anonymous user, for whom nothing is stored."""
+        """Return the id of the learner, or None for the anonymous user. Raises UnknownLearner."""
         if self._user is not None and self._user.get_username() == username:
             return known_learner_id(self._user)
         model = get_user_model()
-        users = model._base_manager.using(router.db_for_read(model)).filter(**{model.USERNAME_FIELD: username})
+        users = model._base_manager.filter(**{model.USERNAME_FIELD: username})
         for learner_id in users.values_list("pk", flat=True):
             return int(learner_id)
-        raise UnknownLearner(f"There is no user named {username!r}; nothing was stored.")
+        raise UnknownLearner(f"The user {username!r} does not exist; nothing was stored.")
 
 
 def known_learner_id(user: Any) -> int | None:
-    """Return the user's id, or None for the anonymous user. Raises UnknownLearner for a user never saved."""
+    """Return the user's id, or None for the anonymous user. Raises UnknownLearner for an unsaved user."""
     if user.is_anonymous:
         return None
     if user.pk is None:
-        raise UnknownLearner(f"{user!r} was never saved, so nothing can be kept for it; save it first.")
+        raise UnknownLearner(f"{user!r} was never saved, so nothing can be stored for it; save it first.")
     return int(user.pk)
 
 
@@ -240,7 +218,7 @@ def _check_scope(scope: Any) -> None:
 
 def _all_states(filters: Mapping[str, Any]) -> Iterator[XBlockUserState]:
     corrupt = CorruptRows()
-    for username, row in walk(**filters):
+    for username, row in iter_states(**filters):
         fields = corrupt.parsed(row.row_id, row.state)
         if fields:
             key = usage_key_in_course(row.usage_key, row.course_id)

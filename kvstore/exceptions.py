@@ -1,4 +1,4 @@
-"""Every error that kvstore raises of its own: what happened, to what, and what to do."""
+"""The errors of kvstore. Each message names the cause and the fix."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ NAMED_IDS = 20
 
 
 class Picklable:
-    """Lets errors whose constructors take other arguments than they keep travel between processes."""
+    """Lets errors be pickled although their constructors take other arguments than ``args``."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), vars(self), getattr(self, "args", ()))
@@ -25,34 +25,34 @@ def _restored(error_class: type[Exception], attributes: dict[str, Any], args: tu
 
 
 class KVStoreError(Picklable, Exception):
-    """Base of every error raised before anything was written; the stored state is as it was."""
+    """Base class of errors that are raised before anything is written."""
 
 
 class UnsupportedScope(KVStoreError, InvalidScopeError, ValueError):
-    """The key's scope is not one that keeps learners' state."""
+    """The store does not support the scope of the key."""
 
     def __init__(self, scope: object, supported: Sequence[str]) -> None:
         super().__init__(scope, supported)
         self.message = (
-            f"{scope} is not kept by this store, which keeps {', '.join(supported)}. Route the field's scope "
-            "to another field data, for example with xblock.field_data.SplitFieldData."
+            f"This store does not support the scope {scope}, only {', '.join(supported)}. Route the field's scope "
+            "to another FieldData, for example with xblock.field_data.SplitFieldData."
         )
         self.args = (self.message,)
 
 
 class AnotherLearner(KVStoreError, PermissionDenied, AssertionError):
-    """The key belongs to another learner than the one whose state was loaded.
+    """The key belongs to another learner than the FieldDataCache.
 
-    Also an AssertionError, which callers of earlier stores catch; raised under ``python -O`` too.
+    An AssertionError too, because callers of Open edX's store catch that. Raised under ``python -O`` as well.
     """
 
 
 class UnknownLearner(KVStoreError, LookupError):
-    """No such user exists, so there is nobody to keep state for."""
+    """The user does not exist, so no state can be stored."""
 
 
 class ReadOnlyState(KVStoreError, InvalidScopeError):
-    """The FieldDataCache was made with ``read_only=True``; nothing can be written through it."""
+    """A write to a FieldDataCache that was made with ``read_only=True``."""
 
     def __init__(self, message: str) -> None:
         Exception.__init__(self, message)
@@ -60,25 +60,25 @@ class ReadOnlyState(KVStoreError, InvalidScopeError):
 
 
 class UnusableKey(KVStoreError, ValueError):
-    """A usage key, course key, block type or field name that no row can be stored under."""
+    """A usage key, course key, block type or field name that the database cannot store."""
 
 
 class UnstorableValue(KVStoreError, ValueError):
-    """A field's value that cannot be stored as JSON and read back as it was."""
+    """A field value that JSON cannot represent."""
 
 
 class UnstorableScore(KVStoreError, ValueError):
-    """A grade or maximum that is not a finite number."""
+    """A grade or maximum grade that is not a finite number."""
 
 
 class UnusableContext(KVStoreError, ValueError):
-    """An actor, reason or request id that a version cannot hold."""
+    """An actor, reason or request id that a history entry cannot store."""
 
 
 class CorruptState(KVStoreError, ValueError):
-    """The text stored in one or more rows is not the JSON that this store writes.
+    """One or more rows contain text that is not valid state.
 
-    ``row_ids`` names them (at most the first twenty); ``count`` says how many there are.
+    ``row_ids`` has the ids of the first twenty at most; ``count`` is the number of all.
     """
 
     def __init__(self, table: str, row_ids: Iterable[int], count: int, reason: str) -> None:
@@ -86,38 +86,37 @@ class CorruptState(KVStoreError, ValueError):
         self.count = count
         named = ", ".join(map(str, self.row_ids))
         super().__init__(
-            f"{count} row(s) of {table} hold text that is not readable state (id {named}): {reason}. "
-            "The rows were left as they are; correct or empty them in the database."
+            f"{count} row(s) of {table} contain text that is not valid state (id {named}): {reason}. "
+            "The rows were not changed; correct or empty them in the database."
         )
 
 
 class StateMoved(KVStoreError, ValueError):
-    """The row is not at the version that the write was meant for, because somebody wrote meanwhile."""
+    """The row is not at the version that the write expected, because of another write in between."""
 
     def __init__(self, expected: int, found: int) -> None:
         self.expected = expected
         self.found = found
         super().__init__(
-            f"The state is at version {found}, not {expected}: somebody wrote meanwhile, and nothing was stored. "
-            "Look at what it holds now, and decide again."
+            f"The state is at version {found}, expected {expected}. Nothing was stored; reload and try again."
         )
 
 
 class UnrecordedWrite(KVStoreError, TypeError):
-    """A bulk write that would change learners' state without leaving a version of it."""
+    """A write that would change learners' state without making a version."""
 
 
 class HistoryNotInstalled(KVStoreError, LookupError):
-    """History was asked for, but the app that keeps it is not in INSTALLED_APPS."""
+    """The history was requested, but the history app is not in INSTALLED_APPS."""
 
 
 class SaveFailed(Picklable, KeyValueMultiSaveError):
-    """The database refused a save. ``saved_field_names`` names exactly the fields that are stored."""
+    """The database refused a save. ``saved_field_names`` lists exactly the stored fields."""
 
     def __init__(self, saved_field_names: Iterable[str], reason: str) -> None:
         super().__init__(list(saved_field_names))
-        self.args = (f"Saved {self.saved_field_names}; the rest was not stored: {reason}",)
+        self.args = (f"Saved {self.saved_field_names}; the other fields were not stored: {reason}",)
 
 
 class WriteConflict(OperationalError):
-    """Other writers kept this write from being made; nothing of it is stored. Try the request again."""
+    """Locks or deadlocks prevented the write; nothing was stored. Try the request again."""

@@ -1,7 +1,7 @@
-"""Columns for opaque keys and names that tell ``abc`` from ``ABC`` on every database.
+"""Case-sensitive model fields for opaque keys and names, and a field for digests.
 
-edx-opaque-keys has columns of its own: they ignore case unless asked, break on ``only()`` and ``defer()``,
-fail with a bare AssertionError, and parse the key of every row.
+The fields of edx-opaque-keys ignore case by default, fail with ``only()`` and ``defer()``, raise AssertionError without
+a message, and parse the key of every row.
 """
 
 from typing import Any
@@ -18,18 +18,18 @@ from kvstore.exceptions import UnusableKey
 from kvstore.keys import MAX_KEY_LENGTH, key_from_text, text_from_key
 from kvstore.versioning.digests import DIGEST_LENGTH
 
-# PostgreSQL compares text byte by byte unless told otherwise; the others have to be told.
+# PostgreSQL compares text byte by byte by default.
 CASE_SENSITIVE_COLLATIONS = {"sqlite": "BINARY", "mysql": "utf8mb4_bin"}
 
 DRIVERS_READING_BYTES = {"psycopg", "sqlite3.dbapi2", "MySQLdb"}
-"""those whose value of a binary column is ``bytes``; that of psycopg2 is a memoryview"""
+"""drivers that return ``bytes`` for a binary column; psycopg2 returns a memoryview"""
 
 
-# CharField is generic to the type checker alone; it takes no parameter at run time.
+# CharField is generic in the type stubs only.
 class CaseSensitiveCharField(models.CharField):  # type: ignore[type-arg]
-    """Text whose equality, order, indexes and unique constraints respect case on every database.
+    """Text that every database compares, sorts and indexes with regard to case.
 
-    ``contains`` and its like are the database's own; SQLite ignores case in them.
+    On SQLite, ``contains`` and similar look-ups ignore case all the same.
     """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
@@ -39,10 +39,7 @@ class CaseSensitiveCharField(models.CharField):  # type: ignore[type-arg]
 
 
 class KeyAttribute(DeferredAttribute):
-    """The attribute of a key column: always a key or None, whether a key or its text is assigned.
-
-    Assigning text that is no key raises UnusableKey.
-    """
+    """Converts assigned text to a key, so that the attribute is a key or None. Raises UnusableKey."""
 
     field: "OpaqueKeyField"
 
@@ -60,7 +57,7 @@ class KeyAttribute(DeferredAttribute):
 
 
 class KeyFormField(forms.CharField):
-    """A key in a form: what is no key is an error of the form, before a model sees it."""
+    """A form field that reports invalid keys as a ValidationError."""
 
     def __init__(self, *, key_field: "OpaqueKeyField", **kwargs: Any) -> None:
         self.key_field = key_field
@@ -71,7 +68,7 @@ class KeyFormField(forms.CharField):
 
 
 class OpaqueKeyField(CaseSensitiveCharField):
-    """A key, stored as its text. Takes keys and text alike in filters; reads back keys."""
+    """An opaque key, stored as text. Filters accept keys and text; loaded values are keys."""
 
     key_class: type[OpaqueKey]
     descriptor_class = KeyAttribute
@@ -125,17 +122,11 @@ class LearningContextKeyField(OpaqueKeyField):
 
 
 class DigestField(models.BinaryField):  # type: ignore[type-arg]
-    """The digest of a version, as bytes on every database. MySQL could not index Django's own column for bytes."""
+    """The digest of a version, as bytes. MySQL cannot index the column type of BinaryField."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", DIGEST_LENGTH)
         super().__init__(*args, **kwargs)
-
-    def deconstruct(self) -> Any:
-        name, path, args, kwargs = super().deconstruct()
-        if kwargs.get("max_length") == DIGEST_LENGTH:
-            del kwargs["max_length"]
-        return name, path, args, kwargs
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         if connection.vendor == "mysql":
@@ -144,7 +135,7 @@ class DigestField(models.BinaryField):  # type: ignore[type-arg]
         return column
 
     def get_db_converters(self, connection: BaseDatabaseWrapper) -> list[Any]:
-        # A converter costs a function call for each row, and a copy of the row.
+        # A converter costs a function call and a copy for each row.
         driver = getattr(connection, "Database", None)
         reads_bytes = getattr(driver, "__name__", "") in DRIVERS_READING_BYTES
         return [] if reads_bytes else super().get_db_converters(connection)
@@ -153,7 +144,7 @@ class DigestField(models.BinaryField):  # type: ignore[type-arg]
         return None if value is None else bytes(value)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001  Django's signature
-        """Let the instance compute its digest now, after the receivers of the signal ``pre_save``."""
+        """Let the instance compute its digest, after all receivers of ``pre_save`` have run."""
         compute = getattr(model_instance, "compute_digest", None)
         if compute is not None:
             setattr(model_instance, self.attname, compute())

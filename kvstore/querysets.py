@@ -1,4 +1,4 @@
-"""Query sets that refuse, or record, what would otherwise change learners' state without leaving a version."""
+"""A QuerySet that refuses or records bulk writes of StudentModule, so that every change makes a version."""
 
 from __future__ import annotations
 
@@ -11,27 +11,18 @@ from django.db import models, transaction
 from kvstore.conf import conf
 from kvstore.exceptions import UnrecordedWrite
 from kvstore.versioning import rows, versions
-from kvstore.versioning.chunks import chunked
 from kvstore.versioning.context import Origin, current_origin
-from kvstore.versioning.instances import complete_new
+from kvstore.versioning.instances import FIXED_COLUMNS
+from kvstore.versioning.sql import chunked
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
-# What a version says, and what says whose version it is.
-GUARDED_COLUMNS = {
-    *versions.VERSION_COLUMNS,
-    "id",
-    "pk",
-    "student",
-    "student_id",
-    "course_id",
-    "module_state_key",
-    "module_type",
-}
+# The columns that identify a row, and those of its version.
+GUARDED_COLUMNS = {"id", "pk", "student", *FIXED_COLUMNS, *versions.VERSION_COLUMNS}
 
 
 class StudentModuleQuerySet(models.QuerySet[Any]):
-    """Rows of StudentModule. Bulk creation is recorded; bulk changes of recorded columns are refused."""
+    """Makes a version of each row that ``bulk_create`` inserts; refuses bulk changes of versioned columns."""
 
     def update(self, **kwargs: Any) -> int:
         _refuse_guarded("update", kwargs)
@@ -51,22 +42,24 @@ class StudentModuleQuerySet(models.QuerySet[Any]):
         update_fields: Collection[str] | None = None,
         unique_fields: Collection[str] | None = None,
     ) -> list[Any]:
-        """Create rows as their version 1. Raises IntegrityError, and creates none, where a row is there already."""
+        """Insert rows with version 1. Raises IntegrityError, and inserts none, if a row exists."""
         if ignore_conflicts or update_conflicts:
             raise UnrecordedWrite(
-                "StudentModule.bulk_create cannot tell which rows it wrote when conflicts are ignored or updated; "
+                "StudentModule.bulk_create cannot make versions with ignore_conflicts or update_conflicts; "
                 "use DjangoXBlockUserStateClient.set_many, which merges."
             )
         if batch_size is not None and batch_size <= 0:
             raise ValueError("Batch size must be a positive integer.")
         instances = list(objs)
         for instance in instances:
-            complete_new(instance)
-        with_ids, without_ids = _parted(instances)
+            instance.complete()
+        # One INSERT has an id for every row or for none.
+        with_ids = [instance for instance in instances if instance.pk is not None]
+        without_ids = [instance for instance in instances if instance.pk is None]
         with transaction.atomic(using=self.db):
             now, origin = versions.now(), current_origin(self.db)
-            for alike in (with_ids, without_ids):
-                for chunk in chunked(alike, batch_size or conf.KVSTORE_CHUNK_SIZE):
+            for group in (with_ids, without_ids):
+                for chunk in chunked(group, batch_size or conf.KVSTORE_CHUNK_SIZE):
                     self._create(chunk, now, origin)
         return instances
 
@@ -81,22 +74,14 @@ class StudentModuleQuerySet(models.QuerySet[Any]):
 
 
 def unguarded(model: type[ModelT], using: str) -> models.QuerySet[ModelT]:
-    """Return the stored instances of a model without the guards that its manager has against unrecorded writes."""
+    """Return a plain QuerySet, which does not refuse writes that make no version."""
     return models.QuerySet(model, using=using)
-
-
-def _parted(instances: Iterable[Any]) -> tuple[list[Any], list[Any]]:
-    parts: tuple[list[Any], list[Any]] = ([], [])
-    for instance in instances:
-        key: int | None = instance.pk
-        parts[key is None].append(instance)
-    return parts
 
 
 def _refuse_guarded(operation: str, names: Iterable[str]) -> None:
     guarded = sorted(GUARDED_COLUMNS.intersection(names))
     if guarded:
         raise UnrecordedWrite(
-            f"StudentModule {operation}() of {', '.join(guarded)} would leave no version of the change. Use "
+            f"StudentModule {operation}() of {', '.join(guarded)} would make no version. Use "
             "DjangoXBlockUserStateClient.set_many or delete_many, kvstore.api.set_score, or save() each row."
         )

@@ -1,19 +1,21 @@
-"""Learners' scores, which stand on the row of the block they were earned on."""
+"""Learners' scores, which are columns of their StudentModule rows."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import router
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
 from kvstore.conf import conf
 from kvstore.keys import block_address
 from kvstore.models import StudentModule
+from kvstore.storage.changes import set_grade
 from kvstore.storage.reading import stored_text
-from kvstore.storage.writing import set_grade, write_states
-from kvstore.versioning.chunks import chunked
+from kvstore.storage.writing import write_states
+from kvstore.versioning.sql import chunked
 from kvstore.versioning.versions import checked_score
+
+SCORE_COLUMNS = (stored_text("module_state_key"), "grade", "max_grade", "created", "modified")
 
 
 class Score(NamedTuple):
@@ -22,16 +24,13 @@ class Score(NamedTuple):
     correct: float | None
     total: float | None
     created: datetime
-    """when the learner's row was made, which may be long before the score, UTC"""
+    """creation of the row in UTC, which may be before the first score"""
     modified: datetime
-    """when the row was last written, UTC; the score has not changed since"""
+    """last version of the row in UTC; the score has not changed since"""
 
 
 def set_score(user_id: int, usage_key: UsageKey, score: float | None, max_score: float | None) -> None:
-    """Store a learner's score on a block, whether the learner has state there or not; the state stays as it is.
-
-    Raises UnstorableScore for what is no finite number, UnknownLearner where there is no such user.
-    """
+    """Store a learner's score on a block and keep the state. Raises UnstorableScore, UnknownLearner."""
     change = set_grade(
         checked_score(score, f"score of {usage_key}"), checked_score(max_score, f"max_score of {usage_key}")
     )
@@ -39,12 +38,12 @@ def set_score(user_id: int, usage_key: UsageKey, score: float | None, max_score:
 
 
 def get_score(user_id: int, usage_key: UsageKey) -> Score | None:
-    """Return a learner's score on a block, or None where there is no row to have one."""
+    """Return a learner's score on a block, or None without a row."""
     return ScoresClient(usage_key.context_key, user_id).get(usage_key)
 
 
 class ScoresClient:
-    """One learner's scores in one course, fetched in one query for each chunk of blocks."""
+    """One learner's scores in one course, with one query for each chunk of blocks."""
 
     def __init__(self, course_key: LearningContextKey, user_id: int) -> None:
         self.course_key = course_key
@@ -55,24 +54,22 @@ class ScoresClient:
     def create_for_locations(
         cls, course_key: LearningContextKey, user_id: int, usage_keys: Iterable[UsageKey]
     ) -> "ScoresClient":
-        """Return a client that has fetched the scores of these blocks."""
+        """Return a client with the scores of these blocks."""
         client = cls(course_key, user_id)
         client.fetch_scores(usage_keys)
         return client
 
     def fetch_scores(self, usage_keys: Iterable[UsageKey]) -> None:
-        """Fetch the scores of these blocks, anew where they were fetched before."""
+        """Fetch the scores of these blocks, also those that were fetched before."""
         texts = [self._text(key) for key in usage_keys]
         self._scores |= dict.fromkeys(texts)
-        rows = StudentModule.objects.using(router.db_for_read(StudentModule)).filter(student_id=self.user_id)
+        rows = StudentModule.objects.filter(student_id=self.user_id, course_id=self.course_key)
         for chunk in chunked(texts, conf.KVSTORE_CHUNK_SIZE):
-            chosen = rows.filter(course_id=self.course_key, module_state_key__in=chunk)
-            columns = ("grade", "max_grade", "created", "modified")
-            for text, *score in chosen.values_list(stored_text("module_state_key"), *columns):
+            for text, *score in rows.filter(module_state_key__in=chunk).values_list(*SCORE_COLUMNS):
                 self._scores[text] = Score(*score)
 
     def get(self, usage_key: UsageKey) -> Score | None:
-        """Return the score on a block, or None where there is no row to have one; fetched now if it was not yet."""
+        """Return the score on a block, or None without a row. Fetches it on the first call."""
         text = self._text(usage_key)
         if text not in self._scores:
             self.fetch_scores([usage_key])

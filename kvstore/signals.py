@@ -1,8 +1,4 @@
-"""The signal that kvstore sends for every version of a row, inside the transaction that writes the version.
-
-Bulk statements send no ``post_save``; this signal is sent for every write, once for all its rows. A receiver
-that raises makes the write fail and roll back.
-"""
+"""The signal for new versions. Every write sends it, bulk writes included, inside the transaction of the write."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -16,7 +12,7 @@ RESTORED = "restored"
 
 
 class StateVersion(NamedTuple):
-    """One version of one learner's state of one block, complete: an entry of the history has the same columns.
+    """One version of a learner's state of a block; a history entry has the same columns.
 
     ``digest`` covers all other values; see :mod:`kvstore.versioning.digests`.
     """
@@ -30,26 +26,26 @@ class StateVersion(NamedTuple):
     module_state_key: str
     module_type: str
     state: str | None
-    """JSON text of the block's fields; None where the learner never had any or the row is deleted"""
+    """JSON text of the block's fields; None if the learner never had any, or for a deletion"""
     grade: float | None
     max_grade: float | None
     created: datetime
-    """when the version was written, UTC; the row's ``modified``"""
+    """time of the write in UTC; the row's ``modified``"""
     actor_id: int | None
     reason: str
     request_id: str
     source_id: int | None
-    """the row whose version was restored; None for any other action"""
+    """id of the row from which a version was restored; None for other actions"""
     source_version: int | None
     transaction_id: int
-    """a random number that all versions of one transaction share; 0 where the transaction is unknown"""
+    """a random number that the versions of one transaction share; 0 if unknown"""
     previous: bytes | None
-    """the digest of the row's previous version; None for the first"""
+    """digest of the row's previous version; None for the first"""
     digest: bytes
 
 
 state_written = Signal()
-"""Sent by StateVersion with ``versions``, a list of StateVersion, and ``using``, the alias they are written to.
+"""Sent by StateVersion once for each statement, with ``versions``, a list of StateVersion, and ``using``, the alias.
 
-The rows are locked and written; the transaction is not yet committed.
+The rows are locked and written; the transaction is not committed yet. An exception in a receiver rolls the write back.
 """

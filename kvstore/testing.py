@@ -1,4 +1,4 @@
-"""For tests of code that uses the store: rows to start from, and an exact count of queries for each database.
+"""Factories of rows, and an assertion of query counts per database, for tests of code that uses the store.
 
 Needs factory_boy: install django-student-module-store[testing].
 """
@@ -30,11 +30,11 @@ __all__ = [
 
 @contextmanager
 def assert_queries(**expected: int) -> Iterator[None]:
-    """Assert how many queries each database gets inside: ``assert_queries(default=4, student_module_history=1)``.
+    """Assert the number of queries per alias: ``assert_queries(default=4, student_module_history=1)``.
 
-    An alias that is not named must get none. Raises AssertionError listing what was sent.
+    Other aliases must get none. The AssertionError lists the queries.
     """
-    # Others were never connected to, and a test that does not name them in ``databases`` may not begin to.
+    # Connecting to another alias would fail in a test that does not list it in ``databases``.
     connected = {connection.alias for connection in connections.all(initialized_only=True)}
     with ExitStack() as stack:
         captured = {
@@ -43,16 +43,16 @@ def assert_queries(**expected: int) -> Iterator[None]:
         yield
     wrong = {alias: context for alias, context in captured.items() if len(context) != expected.get(alias, 0)}
     if wrong:
-        raise AssertionError("\n".join(_described(alias, wrong[alias], expected.get(alias, 0)) for alias in wrong))
+        raise AssertionError("\n".join(_query_report(alias, wrong[alias], expected.get(alias, 0)) for alias in wrong))
 
 
-def _described(alias: str, captured: CaptureQueriesContext, expected: int) -> str:
+def _query_report(alias: str, captured: CaptureQueriesContext, expected: int) -> str:
     statements = "".join(f"\n  {query['sql'][:500]}" for query in captured.captured_queries)
     return f"{alias} got {len(captured)} queries, not {expected}:{statements}"
 
 
 class UserFactory(DjangoModelFactory):
-    """A learner whose password is ``password``."""
+    """A learner with the password ``password``."""
 
     class Meta:
         model = get_user_model()
@@ -64,7 +64,7 @@ class UserFactory(DjangoModelFactory):
 
 
 class StudentModuleFactory(DjangoModelFactory):
-    """A learner's state of a problem; like every save, it makes version 1 and its entry."""
+    """A learner's state of a problem, with its version 1 and, if recorded, its history entry."""
 
     class Meta:
         model = StudentModule
@@ -77,7 +77,7 @@ class StudentModuleFactory(DjangoModelFactory):
 
 
 class UserStateSummaryFactory(DjangoModelFactory):
-    """A field that all learners of a block share."""
+    """A ``user_state_summary`` field of a block."""
 
     class Meta:
         model = UserStateSummaryField
@@ -88,7 +88,7 @@ class UserStateSummaryFactory(DjangoModelFactory):
 
 
 class PreferencesFactory(DjangoModelFactory):
-    """A learner's field for all blocks of a type."""
+    """A learner's ``preferences`` field of a block type."""
 
     class Meta:
         model = PreferencesField
@@ -100,7 +100,7 @@ class PreferencesFactory(DjangoModelFactory):
 
 
 class UserInfoFactory(DjangoModelFactory):
-    """A learner's field for every block."""
+    """A learner's ``user_info`` field."""
 
     class Meta:
         model = UserInfoField

@@ -2,7 +2,11 @@
 
     python -m tests [--require-all] [arguments of manage.py test ...]
 
-TEST_POSTGRES_URL and TEST_MARIADB_URL say where the servers are and as whom to connect; the names of the databases
+The databases are tested at the same time, each in a process of its own, which prints its output when it ends. Tests
+that may not query a database run in the process for SQLite only. Tests of faults have a process of their own, because
+they wait for the PostgreSQL servers that they start and stop.
+
+TEST_POSTGRES_URL and TEST_MARIADB_URL locate the servers and name the account; the names of the databases
 are added. TEST_POSTGRES_HISTORY_URL and TEST_MARIADB_HISTORY_URL may name a second server for the history. With
 --require-all a server that does not answer, or a browser that is not there, is a failure.
 """
@@ -13,8 +17,10 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tests.browser import chromium
@@ -29,21 +35,22 @@ SERVERS = {
 WARNINGS = ["-W", "error", "-W", "ignore:'cgi' is deprecated:DeprecationWarning"]
 
 
+class Run(NamedTuple):
+    """A process of manage.py test: its databases by variable, and its options."""
+
+    urls: Mapping[str, str]
+    options: list[str]
+
+
 def main(arguments: list[str]) -> int:
     require_all = "--require-all" in arguments
     arguments = [argument for argument in arguments if argument != "--require-all"]
     coverage("erase")
-    total: Counter[str] = Counter()
-    lines = []
-    for name, urls, problem in databases():
-        if problem:
-            lines.append(f"{name}: NOT TESTED, {problem}")
-            total["failed"] += require_all
-            continue
-        print(f"\n===== {name} =====", flush=True)
-        counts = run_suite(urls, arguments)
+    runs, lines = planned_runs()
+    total = Counter(failed=len(lines) if require_all else 0)
+    for name, counts in run_suites(runs, arguments):
         total.update(counts)
-        lines.append(f"{name}: {counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+        lines.append(f"{name}: {summary(counts)}")
     if problem := chromium.missing():
         lines.append(f"Browser: NOT TESTED, {problem}")
         total["failed"] += require_all
@@ -51,8 +58,23 @@ def main(arguments: list[str]) -> int:
     covered = coverage("report") == 0 if not arguments else True
     total["failed"] += not covered
     print("\n" + "\n".join(lines))
-    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
+    print(summary(Counter(total, left_out=0)))
     return 1 if total["failed"] else 0
+
+
+def planned_runs() -> tuple[dict[str, Run], list[str]]:
+    """Return the runs by name, and a line for each database that cannot be tested."""
+    runs: dict[str, Run] = {}
+    lines = []
+    for name, urls, problem in databases():
+        if problem:
+            lines.append(f"{name}: NOT TESTED, {problem}")
+        else:
+            queries_only = [] if name == "SQLite" else ["--queries-only"]
+            runs[name] = Run(urls, ["--exclude-tag=faults", *queries_only])
+    if "PostgreSQL" in runs:
+        runs["Faults"] = Run(runs["PostgreSQL"].urls, ["--tag=faults"])
+    return runs, lines
 
 
 def databases() -> list[tuple[str, dict[str, str], str]]:
@@ -86,19 +108,47 @@ def unreachable(url: str) -> str:
     return ""
 
 
-def run_suite(urls: Mapping[str, str], arguments: list[str]) -> Counter[str]:
-    """Run all tests, or those that the arguments name, on one database. A run that broke off counts as failed."""
+def run_suites(runs: Mapping[str, Run], arguments: Sequence[str]) -> Iterator[tuple[str, Counter[str]]]:
+    """Run the suite ``runs`` times in parallel. Yield name and counts of each run when it ends."""
+    print(f"Running at the same time: {', '.join(runs)}.", flush=True)
+    with ThreadPoolExecutor(len(runs)) as pool:
+        names = {pool.submit(run_suite, run.urls, [*arguments, *run.options]): name for name, run in runs.items()}
+        for ended in as_completed(names):
+            counts, output = ended.result()
+            print(f"\n===== {names[ended]} =====\n{output}", flush=True)
+            yield names[ended], counts
+
+
+def run_suite(urls: Mapping[str, str], arguments: Sequence[str]) -> tuple[Counter[str], str]:
+    """Run all tests, or the tests that the arguments name, on one database. Return counts and output.
+
+    A run that broke off counts as failed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "counts.json"
         variables = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "TEST_COUNTS": str(report), **urls}
-        # Behind the labels: what follows it is taken for its seed. One of the arguments' own wins.
+        # After the labels: --shuffle would take one as its seed. A --shuffle among the arguments wins.
         shuffle = [] if any(argument.startswith("--shuffle") for argument in arguments) else ["--shuffle"]
         command = ["-m", "coverage", "run", "manage.py", "test", "--noinput", *arguments, *shuffle]
-        code = subprocess.run([sys.executable, *WARNINGS, *command], cwd=ROOT, env=variables, check=False).returncode
+        done = subprocess.run(
+            [sys.executable, *WARNINGS, *command],
+            cwd=ROOT,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
         counts: Counter[str] = Counter(json.loads(report.read_text(encoding="utf-8"))) if report.exists() else Counter()
-    if code and not counts["failed"]:
+    if done.returncode and not counts["failed"]:
         counts["failed"] += 1
-    return counts
+    return counts, done.stdout
+
+
+def summary(counts: Counter[str]) -> str:
+    text = f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped"
+    left_out = counts["left_out"]
+    return f"{text}; {left_out} that query no database ran on SQLite" if left_out else text
 
 
 def coverage(*arguments: str) -> int:

@@ -1,4 +1,4 @@
-"""Locks that another connection holds, so that a test meets them in its own."""
+"""Locks that another connection holds."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ def locked(model: type[models.Model], alias: str) -> Iterator[Callable[[], None]
 
 @contextmanager
 def impatient(alias: str) -> Iterator[None]:
-    """Let the connection of an alias wait for locks as briefly as its database can."""
+    """Set the lock timeout of an alias to the minimum of its database."""
     connection = connections[alias]
     with connection.cursor() as cursor:
         cursor.execute(SHORTEST_TIMEOUT[connection.vendor])

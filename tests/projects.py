@@ -1,4 +1,4 @@
-"""A project of somebody else's, in a folder of its own, run as they would run it."""
+"""A Django project in a folder, run in a process of its own."""
 
 import os
 import subprocess

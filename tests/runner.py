@@ -1,27 +1,62 @@
-"""Django's test runner, which also leaves its counts for the run over all databases to add up."""
+"""Django's test runner, which also writes its counts to a file, and can leave out tests without queries."""
 
 import json
 import os
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import TestCase, TestSuite
 
+from django.test import SimpleTestCase
 from django.test.runner import DiscoverRunner
+from django.test.utils import iter_test_cases
 
 
 class CountingRunner(DiscoverRunner):
-    """Writes the numbers of tests passed, failed and skipped to the file that TEST_COUNTS names.
+    """Writes the numbers of tests passed, failed, skipped and left out to the file that TEST_COUNTS names.
 
-    Looks for tests in ``tests`` alone, if not told: the benchmark's modules need apps that are not installed here.
+    Looks for tests in ``tests`` alone by default: the benchmark's modules need apps that are not installed here.
     """
 
-    def build_suite(self, test_labels: Any = None, **kwargs: Any) -> Any:
+    def __init__(self, *, queries_only: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.queries_only = queries_only
+        self.left_out = 0
+
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--queries-only",
+            action="store_true",
+            help="Leave out the tests that may not query a database: SimpleTestCases without databases.",
+        )
+
+    def build_suite(self, test_labels: Sequence[str] | None = None, **kwargs: Any) -> TestSuite:
         return super().build_suite(test_labels or ["tests"], **kwargs)
+
+    def load_tests_for_label(self, label: str, discover_kwargs: dict[str, Any]) -> TestSuite:
+        found = list(iter_test_cases(super().load_tests_for_label(label, discover_kwargs)))
+        kept = [test for test in found if not self.queries_only or may_query(test)]
+        self.left_out += len(found) - len(kept)
+        return self.test_suite(kept)
 
     def suite_result(self, suite: Any, result: Any, **kwargs: Any) -> int:
         failed: int = super().suite_result(suite, result, **kwargs)
         failed += len(result.unexpectedSuccesses)
         skipped = len(result.skipped)
-        counts = {"passed": result.testsRun - failed - skipped, "failed": failed, "skipped": skipped}
+        counts = {
+            "passed": result.testsRun - failed - skipped,
+            "failed": failed,
+            "skipped": skipped,
+            "left_out": self.left_out,
+        }
         if "TEST_COUNTS" in os.environ:
             Path(os.environ["TEST_COUNTS"]).write_text(json.dumps(counts), encoding="utf-8")
         return failed
+
+
+def may_query(test: TestCase) -> bool:
+    """Return whether Django allows a test to query a database. Plain unittest cases may use every connection."""
+    return not isinstance(test, SimpleTestCase) or bool(test.databases)

@@ -1,4 +1,4 @@
-"""The project's settings as its own tests run them: debugging on for the key, quick hashes, no secrets."""
+"""The project's settings for its tests: a key from debug mode, fast password hashes."""
 
 import os
 
@@ -11,7 +11,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
 TEST_RUNNER = "tests.runner.CountingRunner"
 
-# What outages log is asserted where it matters, and is noise elsewhere; assertLogs works all the same.
+# Tests assert the log of outages where it matters. assertLogs works without these handlers.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,4 +1,4 @@
-"""The benchmark runs: every contender that writes or reads one block does what it claims. Nothing is timed here."""
+"""The benchmark runs, and every contender writes or reads one block correctly. Nothing is timed here."""
 
 import json
 import os
@@ -42,10 +42,10 @@ class Bench(SimpleTestCase):
         self.assertEqual({len(samples) for samples in single["samples"].values()}, {1})
         report = (folder / "results" / "sqlite.md").read_text(encoding="utf-8")
         self.assertIn("store / raw", report)
-        # The databases are dropped again, with what SQLite keeps beside them.
+        # The databases are dropped again, with the auxiliary files of SQLite.
         self.assertEqual([file.name for file in folder.iterdir()], ["results"])
 
-    def test_a_contender_that_does_not_do_what_it_claims_is_not_timed(self):
+    def test_a_contender_with_wrong_results_is_not_timed(self):
         code = (
             "import django; django.setup()\n"
             "from bench.case import Contender, Options, Rounds\n"

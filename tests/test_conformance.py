@@ -1,4 +1,4 @@
-"""The client passes the whole suite that clients of user state share, with no test left out or replaced."""
+"""The client passes every test of edx-user-state-client's suite; none is skipped or overridden."""
 
 import edx_user_state_client.tests as suite
 from django.test import TestCase

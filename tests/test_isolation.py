@@ -1,4 +1,4 @@
-"""What tests may rely on: TestCase undoes both databases; TransactionTestCase commits, and others see it."""
+"""TestCase rolls back both databases. TransactionTestCase commits, so that other connections see the rows."""
 
 import threading
 
@@ -17,7 +17,7 @@ ALIASES = {"default", "student_module_history"}
 
 
 def elsewhere(function):
-    """Return what ``function`` returns in a thread, which has connections of its own to both databases."""
+    """Return the result of ``function`` in a thread with its own connections to both databases."""
     returned = []
 
     def call():
@@ -45,7 +45,7 @@ def write(user, answer):
 
 
 class RolledBackOnBothAliases(TestCase):
-    """Each test finds what the class set up, and nothing of the other test, in whichever order they run."""
+    """Each test finds the data of the class, and nothing of the other test, in every order."""
 
     databases = ALIASES
 
@@ -64,7 +64,7 @@ class RolledBackOnBothAliases(TestCase):
 
 
 class SecondConnection(TransactionTestCase):
-    """Another connection sees only what was really committed."""
+    """Another connection sees committed rows alone."""
 
     databases = ALIASES
 
@@ -76,16 +76,16 @@ class SecondConnection(TransactionTestCase):
     def timeline(self):
         return [entry.version for entry in timeline(self.user.pk, BLOCK)]
 
-    def test_what_is_committed_is_seen_in_both_databases(self):
+    def test_committed_changes_are_visible_in_both_databases(self):
         self.assertEqual(elsewhere(stored), ([(1, '{"answer":1}')], [(1, '{"answer":1}')]))
         write(self.user, 2)
         self.assertEqual(elsewhere(self.timeline), [2, 1])
 
-    def test_an_open_transaction_shows_its_versions_to_nobody_else(self):
+    def test_versions_of_an_open_transaction_are_invisible_to_other_connections(self):
         with transaction.atomic():
             write(self.user, 2)
             rows, entries = elsewhere(stored)
-            # The entry is written ahead: were the process to die now, none would be missing.
+            # The entry is written first, so a process that dies now loses no entry.
             self.assertEqual(rows, [(1, '{"answer":1}')])
             self.assertEqual([version for version, _ in entries], [1, 2])
             self.assertEqual(elsewhere(self.timeline), [1])
@@ -104,7 +104,7 @@ class SecondConnection(TransactionTestCase):
             self.assertEqual(look(lambda: list(timeline(self.user.pk, usage("other")))), [])
             self.assertEqual(look(lambda: client.get(self.user.username, BLOCK).state), {"answer": 1})
 
-    def test_what_runs_on_commit_finds_the_version_and_its_entry(self):
+    def test_an_on_commit_callback_finds_the_version_and_its_entry(self):
         found = []
         with transaction.atomic():
             write(self.user, 2)
@@ -127,7 +127,7 @@ class Requests(TransactionTestCase):
         connections.close_all()
         self.assertEqual(self.client.get("/whoami/").json(), {"username": "amara"})
 
-    def test_what_one_request_wrote_is_there_in_the_next_with_its_author(self):
+    def test_a_request_reads_the_write_of_an_earlier_request_and_its_author(self):
         self.client.force_login(self.user)
         for number in (1, 2):
             self.client.post("/write/", {"learner": "amara", "answer": [number]})

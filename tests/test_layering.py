@@ -1,7 +1,8 @@
-"""Who may import whom: history knows kvstore, nobody knows the demo, and no two modules import each other."""
+"""The layers of the shipped packages. Every import goes to a lower layer; no two modules import each other."""
 
 import ast
 import sys
+from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -10,6 +11,40 @@ from django.test import SimpleTestCase
 CHECKOUT = Path(__file__).resolve().parent.parent
 SHIPPED = ("kvstore", "history", "routers")
 OURS = (*SHIPPED, "demo", "config", "tests", "bench")
+
+# Lowest first. Modules and packages of one layer do not import each other.
+LAYERS = {
+    "kvstore": (
+        "conf exceptions signals",
+        "keys",
+        "versioning staff",
+        "fields querysets",
+        "models",
+        "storage",
+        "client scores admin",
+        "cache",
+        "store",
+        "api apps checks testing migrations",
+    ),
+    "history": (
+        "conf exceptions",
+        "querysets",
+        "models",
+        "export database",
+        "recording reading comparison",
+        "verification recovery restore",
+        "api apps checks admin management middleware testing migrations",
+    ),
+}
+# For projects and for Django: no other module of the package imports them.
+ENTRY_POINTS = ("admin", "api", "apps", "checks", "management", "middleware", "testing", "migrations")
+# Imports inside functions that go against the layers, each with its reason.
+EXCEPTED = {
+    ("kvstore.apps", "kvstore.checks"): "Django calls ready() to register checks.",
+    ("history.apps", "history.checks"): "Django calls ready() to register checks.",
+}
+MOST_MODULES = 16
+"""in one directory"""
 
 
 def modules(package):
@@ -23,7 +58,7 @@ def modules(package):
 
 
 def imported(name, file, nodes):
-    """Yield what import statements among ``nodes`` name: modules, or what is taken out of modules."""
+    """Yield the names in import statements among ``nodes``: modules, or attributes of modules."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -38,15 +73,34 @@ def everywhere(file):
     return ast.walk(ast.parse(file.read_text(encoding="utf-8")))
 
 
-def on_import(tree):
-    """Yield the statements that run when a module is imported, those for type checkers left out."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            continue
-        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-            continue
-        yield node
-        yield from on_import(node)
+def graph(package):
+    """Return the modules that each module of a package imports, with the imports for type checkers."""
+    files = modules(package)
+    found = {}
+    for name, file in files.items():
+        # ``from package import name`` may name a module or an attribute of a module.
+        targets = {
+            target if target in files else target.rpartition(".")[0]
+            for target in imported(name, file, everywhere(file))
+        }
+        found[name] = targets.intersection(files) - {target for importer, target in EXCEPTED if importer == name}
+    return found
+
+
+def inside_functions(file):
+    """Yield the import statements that run when a function is called."""
+    for node in everywhere(file):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from ast.walk(node)
+
+
+def part(name):
+    """Return the module or package directly below the top package: ``cache`` of ``kvstore.cache.blocks``."""
+    return name.partition(".")[2].partition(".")[0]
+
+
+def packages(top):
+    return [file for file in (CHECKOUT / top).rglob("__init__.py") if file.parent.name != "migrations"]
 
 
 def strings(file):
@@ -89,7 +143,7 @@ class Layering(SimpleTestCase):
                 with self.subTest(module=name):
                     self.assertNotIn("demo", used)
 
-    def test_the_shipped_packages_import_what_the_wheel_requires_and_no_more(self):
+    def test_the_shipped_packages_import_the_requirements_of_the_wheel_alone(self):
         allowed = {"django", "xblock", "opaque_keys", "asgiref", "factory"}
         for package in SHIPPED:
             for name, file in modules(package).items():
@@ -99,17 +153,42 @@ class Layering(SimpleTestCase):
                 with self.subTest(module=name):
                     self.assertLessEqual(outside, expected)
 
-    def test_no_module_imports_itself_by_way_of_others(self):
-        for package in ("kvstore", "history"):
-            files = modules(package)
-            graph = {}
-            for name, file in files.items():
-                targets = imported(name, file, on_import(ast.parse(file.read_text(encoding="utf-8"))))
-                # ``from package import name`` may name a module or what a module holds.
-                found = {target if target in files else target.rpartition(".")[0] for target in targets}
-                graph[name] = found.intersection(files)
+    def test_every_import_goes_to_a_lower_layer(self):
+        for package, layers in LAYERS.items():
+            height = {name: level for level, names in enumerate(layers) for name in names.split()}
+            self.assertLessEqual({part(name) for name in modules(package)} - {""}, height.keys())
+            for name, targets in graph(package).items():
+                others = {part(target): target for target in targets if part(target) not in (part(name), "")}
+                for other, target in others.items():
+                    with self.subTest(module=name, imports=target):
+                        self.assertLess(height[other], height[part(name)])
+                        self.assertNotIn(other, ENTRY_POINTS)
+
+    def test_no_modules_import_each_other(self):
+        for package in LAYERS:
             with self.subTest(package=package):
                 try:
-                    TopologicalSorter(graph).prepare()
+                    TopologicalSorter(graph(package)).prepare()
                 except CycleError as cycle:
-                    self.fail(" -> ".join(cycle.args[1]))
+                    self.fail(" -> ".join(cycle.args[1][::-1]))
+
+    def test_an_excepted_import_exists_and_is_inside_a_function(self):
+        for importer, target in EXCEPTED:
+            file = modules(importer.partition(".")[0])[importer]
+            inside = list(imported(importer, file, inside_functions(file)))
+            with self.subTest(module=importer, imports=target):
+                self.assertTrue([name for name in inside if f"{name}.".startswith(f"{target}.")])
+
+    def test_the_init_of_a_package_has_a_docstring_and_imports_nothing(self):
+        for top in ("kvstore", "history", "tests"):
+            for file in packages(top):
+                with self.subTest(file=str(file.relative_to(CHECKOUT))):
+                    self.assertTrue(ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))))
+                    # An app's admin package registers its classes when Django imports it.
+                    if file.parent.parent.parent != CHECKOUT or file.parent.name != "admin":
+                        self.assertEqual(list(imported("", file, everywhere(file))), [])
+
+    def test_no_directory_has_too_many_modules(self):
+        for top in ("kvstore", "history", "tests"):
+            sizes = Counter(file.parent.relative_to(CHECKOUT) for file in (CHECKOUT / top).rglob("*.py"))
+            self.assertEqual({str(path): size for path, size in sizes.items() if size > MOST_MODULES}, {})

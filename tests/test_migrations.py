@@ -1,4 +1,4 @@
-"""The migrations make exactly the models' tables, each in its database, and take them away again."""
+"""The migrations create the tables of the models, each in its database, and remove them when reversed."""
 
 from io import StringIO
 
@@ -20,7 +20,7 @@ STATE = {
     "xblock_kvstore_userstatesummaryfield",
     "xblock_kvstore_preferencesfield",
     "xblock_kvstore_userinfofield",
-    # History's, and yet kept with the state: entries that wait.
+    # A table of history in the state's database: pending entries.
     "xblock_history_pendinghistory",
 }
 

@@ -1,4 +1,4 @@
-"""The history moves into the database of the state as history.E004 and its reference say: word for word, for real.
+"""The history moves into the database of the state with the exact commands of history.E004 and its reference.
 
 In a project of its own, because tables are made and removed, and settings change in between.
 """
@@ -33,12 +33,12 @@ class MovingIntoOneDatabase(SimpleTestCase):
     def check(self, *, code):
         return self.manage("check", "--deploy", "--database=default", "--tag=database", code=code)
 
-    def test_the_hint_leads_to_a_migrated_database(self):
+    def test_following_the_hint_gives_a_migrated_database(self):
         self.project.add_settings(ONE_DATABASE)
         hint = self.check(code=1).partition("HINT: ")[2].partition("See docs/")[0]
         first, *before, after = re.findall(r"`manage\.py ([^`]+)`", hint)
         self.manage(*first.split())
-        self.assertIn("xblock_history_studentmodulehistory is not there", self.check(code=1))
+        self.assertIn("xblock_history_studentmodulehistory does not exist", self.check(code=1))
         self.project.write("settings.py", self.separate)
         for command in before:
             self.manage(*command.split())

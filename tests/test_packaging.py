@@ -1,4 +1,4 @@
-"""The wheel ships history, kvstore and routers alone, and works in a project that knows nothing of this one."""
+"""The wheel contains history, kvstore and routers only, and works in another project."""
 
 import email
 import os
@@ -14,13 +14,13 @@ from django.test import SimpleTestCase
 from tests.projects import Project
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-# What git does not keep, or what would be built from last time.
+# Files that git ignores, and files of earlier builds.
 LEFT_OUT = shutil.ignore_patterns(".*", "var", "build", "dist", "*.egg-info", "__pycache__", "docs")
 ALIASES = ("default", "student_module_history")
 
 
 def run(*args, cwd):
-    """Run this Python with these arguments; raise what it said where it fails."""
+    """Run this Python with these arguments; raise an error with its output if it fails."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, *args], cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=120
@@ -46,7 +46,7 @@ class Wheel(SimpleTestCase):
 
     def setUp(self):
         folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        # The site comes before what is installed beside it; the checkout is on no path.
+        # The site precedes the installed packages on the path; the checkout is not on the path.
         self.project = Project(folder / "project", self.site)
 
     def names(self):
@@ -122,9 +122,9 @@ class ForeignProject(Wheel):
             self.assert_runs("migrate", f"--database={alias}")
         self.assert_runs("check", "--deploy", "--database=student_module_history")
         self.assert_runs("makemigrations", "--check", "--dry-run")
-        said = self.assert_runs("shell", "--verbosity=0", "-c", SESSION)
+        output = self.assert_runs("shell", "--verbosity=0", "-c", SESSION)
         tables = "['xblock_history_erasure', 'xblock_history_studentmodulehistory']"
-        self.assertEqual(said.split("\n")[-2], f"[{{'answer': 2}}, {{'answer': 1}}] {tables}")
+        self.assertEqual(output.split("\n")[-2], f"[{{'answer': 2}}, {{'answer': 1}}] {tables}")
 
     def test_the_checks_fire_where_the_router_is_missing(self):
         self.project.add_settings("DATABASE_ROUTERS = []")
@@ -138,7 +138,7 @@ class ForeignProject(Wheel):
         self.project.write("routers.py", "class StudentModuleHistoryRouter:\n    pass\n")
         result = self.project.manage("migrate")
         self.assertEqual(result.returncode, 1)
-        for text in ("history.E002", "another routers.py", "hides it"):
+        for text in ("history.E002", "another module named routers", "routers.__file__"):
             self.assertIn(text, result.stdout)
 
     def test_a_hidden_router_of_another_name_is_an_import_error(self):

@@ -1,4 +1,4 @@
-"""Entries go to their alias, in whichever installation, and nothing else goes there."""
+"""Entries go to their alias in every installation. No other model does."""
 
 from contextlib import contextmanager
 
@@ -121,7 +121,7 @@ class Migrations(TransactionTestCase):
         self.addCleanup(RAN.clear)
 
     def migrate(self, targets):
-        """Migrate both databases; return what ran, and where."""
+        """Migrate both databases; return the operations that ran, and their aliases."""
         RAN.clear()
         for alias in ("default", HISTORY):
             MigrationExecutor(connections[alias]).migrate(list(targets))
@@ -148,7 +148,7 @@ class OneDatabase(TransactionTestCase):
     databases = {"default", HISTORY}
 
     def setUp(self):
-        # An installation with two databases becomes one with one, and then what it was.
+        # An installation with two databases changes to one database, and back.
         self.migrate("zero")
         self.addCleanup(self.migrate)
         self.enterContext(override_settings(HISTORY_DATABASE_ALIAS="default"))

@@ -1,4 +1,4 @@
-"""What is measured, in the order of the report."""
+"""The measured cases, in the order of the report."""
 
 from bench.case import Case
 from bench.cases import (

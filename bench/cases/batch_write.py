@@ -1,4 +1,4 @@
-"""One field of each of many blocks whose rows exist, in one call."""
+"""One field of each of many blocks with rows, in one call."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from bench.databases import settle
 from bench.timing import in_unit, interleave
 
 LIKE_RAW = Target(STORE, RAW, at_most=1.5)
-# The last one says how far the database lets anybody come.
+# The last ratio is the maximum that the database allows.
 PER_BLOCK_LEFT_BEHIND = [Target(PER_BLOCK, STORE, at_least=20), Target(PER_BLOCK, RAW)]
 VARIANTS = [
     ("10 blocks", 10, course.CAPA, Rounds(150, 5), [LIKE_RAW]),

@@ -1,4 +1,4 @@
-"""has, then get, of fields that are cached: what a page does hundreds of times."""
+"""has, then get, of cached fields: a page calls both hundreds of times."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

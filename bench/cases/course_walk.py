@@ -1,4 +1,4 @@
-"""All states of a course, for all learners: what a report reads."""
+"""All states of a course, for all learners, as a report reads them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,12 +18,12 @@ ROWS, LEARNERS = 200_000, 2000
 
 
 def by_store() -> Iterator[Any]:
-    """Yield what the client says of every state."""
+    """Yield every state as the client returns it."""
     yield from DjangoXBlockUserStateClient().iter_all_for_course(course.COURSE)
 
 
 def by_raw() -> Iterator[Any]:
-    """Yield what one statement says of every state."""
+    """Yield every state as one statement returns it."""
     yield from raw_walk(vendor(), Sql(vendor()).walk, str(course.COURSE))
 
 

@@ -1,4 +1,4 @@
-"""What one history entry takes on disk: its row, with what is stored beside the table, and its share of the indexes."""
+"""The disk space of one history entry: its row, with its TOAST data, and its share of the indexes."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +49,7 @@ def prose(number: int) -> str:
     return course.text({"essay": course.prose(number, course.STATE_LENGTH - len('{"essay":""}'))})
 
 
-# What an entry of the leanest peer took when peers were compared on states that hardly compress, row and indexes.
+# The size, row and indexes, of an entry of the smallest peer for states that hardly compress.
 LEANEST = 1476 + 95
 VARIANTS = [
     ("2,000 characters of an answered problem", answered, []),
@@ -118,12 +118,12 @@ def bytes_of(entry: Entry, versions: int, state: Callable[[int], str]) -> tuple[
 
 
 def made(entry: Entry, state: Callable[[int], str], order: Sequence[tuple[int, int]], start: int) -> list[models.Model]:
-    """Return entries whose times follow each other, each with the state of its version."""
+    """Return entries with ascending times, each with the state of its version."""
     return [
         entry(module, version, state(module * 1000 + version), BEGAN + timedelta(seconds=7 * (start + place)))
         for place, (module, version) in enumerate(order)
     ]
 
 
-WHY = "the size of a table and of its indexes in bytes is PostgreSQL's to tell"
+WHY = "the size of a table and of its indexes in bytes is available in PostgreSQL alone"
 CASE = Case("entry_size", "Bytes per history entry", measure, left_out={"mysql": WHY, "sqlite": WHY})

@@ -1,4 +1,4 @@
-"""One write while the history is small, and while it is large: three histories beside each other, written in turn."""
+"""One write while the history is small, and while it is large: three histories, written in turn."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -23,7 +23,7 @@ QUICK = dict(zip(GROWN, (1_000, 10_000, 30_000), strict=True))
 
 
 class Among(Store):
-    """Writes rows whose ids lie evenly among those that a history was filled with, each once."""
+    """Writes rows with ids spread evenly over the filled history, each once."""
 
     def __init__(self, alias: str, ids: range) -> None:
         self.alias = alias

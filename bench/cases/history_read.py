@@ -17,7 +17,7 @@ from kvstore.api import DjangoXBlockUserStateClient
 
 VERSIONS = 1000
 OTHER_BLOCKS, THEIR_VERSIONS = 500, 40
-"""what else is in the history: a planner that finds one block alone takes it for the whole table"""
+"""entries of other blocks: with one block alone the planner scans the whole table"""
 
 
 def measure(options: Options) -> Iterator[Measurement]:
@@ -50,7 +50,7 @@ def measure(options: Options) -> Iterator[Measurement]:
 
 
 def written(writer: Writer, versions: int) -> list[Any]:
-    """Return what the written field said in each version, newest first."""
+    """Return the value of the written field in each version, newest first."""
     first = writer.shape.state(0)[writer.shape.field]
     return [*(writer.value(turn) for turn in range(versions - 1, 0, -1)), first]
 

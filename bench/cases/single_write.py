@@ -1,4 +1,4 @@
-"""One field of one block whose row exists, by itself and inside a transaction of the caller."""
+"""One field of one block with a row, by itself and inside a transaction of the caller."""
 
 from collections.abc import Iterator
 

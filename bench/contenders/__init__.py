@@ -1,1 +1,1 @@
-"""Who is measured: each writes one field of any number of a learner's blocks, by means of its own."""
+"""The contenders: each writes one field of any number of a learner's blocks, in its own way."""

@@ -13,7 +13,7 @@ from bench.models import Module, PlainModule
 
 
 class OwnTable(Writer):
-    """What is kept in a table of the contender's own."""
+    """States in the contender's own table."""
 
     model: ClassVar[type[Module]]
 

@@ -1,4 +1,4 @@
-"""SQL written by hand over the drivers, with the store's guarantees: the least that those can cost."""
+"""SQL written by hand over the drivers, with the store's guarantees: their minimum cost."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Locked(NamedTuple):
-    """What is read of a locked row; the digest is that of its current version."""
+    """The columns of a locked row; the digest belongs to its current version."""
 
     row_id: int
     key: str

@@ -1,4 +1,4 @@
-# ruff: noqa: S608  names of tables and columns only, and those are in this file
+# ruff: noqa: S608  names of tables and columns only, all from this file
 """The statements of the raw contender on each database, in the tables of the store."""
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ Statement = tuple[str, Sequence[Any]]
 
 MODULES = "xblock_kvstore_studentmodule"
 ENTRIES = "xblock_history_studentmodulehistory"
-WAITING = "xblock_history_pendinghistory"
+PENDING = "xblock_history_pendinghistory"
 READ = "id, module_state_key, state, grade, max_grade, version, modified, digest"
 WRITTEN = ("state", "grade", "max_grade", "version", "modified", "digest")
 NOT_NULL = ("student_id", "course_id", "module_state_key", "module_type", "done", "created")
@@ -34,12 +34,12 @@ ENTRY = (
 
 
 class Sql:
-    """Statements in the dialect of one database, with that driver's marks for parameters."""
+    """Statements in the dialect of one database, with the parameter placeholders of its driver."""
 
     def __init__(self, vendor: str) -> None:
         self.vendor = vendor
-        self.mark = "?" if vendor == "sqlite" else "%s"
-        # SQLite has one writer at a time, who holds the lock already.
+        self.placeholder = "?" if vendor == "sqlite" else "%s"
+        # SQLite has one writer at a time, and it holds the lock already.
         self.for_update = "" if vendor == "sqlite" else " FOR UPDATE"
         self.lock_one = self.marked(
             f"SELECT {READ} FROM {MODULES} WHERE student_id = %s AND module_state_key = %s AND course_id = %s"
@@ -53,7 +53,7 @@ class Sql:
         block = "student_id = %s AND module_state_key = %s AND course_id = %s"
         version = "state, created, version, previous, digest"
         self.current = self.marked(f"SELECT id, version, digest FROM {MODULES} WHERE {block}")
-        self.waiting = self.marked(f"SELECT {version} FROM {WAITING} WHERE {block} ORDER BY version DESC")
+        self.pending = self.marked(f"SELECT {version} FROM {PENDING} WHERE {block} ORDER BY version DESC")
         self.delivered = self.marked(
             f"SELECT {version} FROM {ENTRIES} WHERE student_module_id = %s AND {block} ORDER BY version DESC"
         )
@@ -65,11 +65,11 @@ class Sql:
         )
 
     def marked(self, statement: str) -> str:
-        """Return a statement with the marks of the driver."""
-        return statement.replace("%s", self.mark)
+        """Return a statement with the placeholders of the driver."""
+        return statement.replace("%s", self.placeholder)
 
     def binary(self, value: bytes | None) -> bytes | bytearray | None:
-        """Return bytes as the driver sends them: that of MySQL takes ``bytes`` for text."""
+        """Return bytes as the driver sends them: MySQL's driver sends ``bytes`` as text."""
         return bytearray(value) if value is not None and self.vendor == "mysql" else value
 
     def lock_many(self, learner_id: int, course_id: str, keys: Sequence[str]) -> Statement:
@@ -81,8 +81,8 @@ class Sql:
         start = f"SELECT {columns} FROM {MODULES} WHERE student_id = %s AND course_id = %s AND module_state_key"
         if self.vendor == "postgresql":
             return f"{start} = ANY(%s){end}", (learner_id, course_id, list(keys))
-        marks = ", ".join(["%s"] * len(keys))
-        return self.marked(f"{start} IN ({marks}){end}"), (learner_id, course_id, *keys)
+        placeholders = ", ".join(["%s"] * len(keys))
+        return self.marked(f"{start} IN ({placeholders}){end}"), (learner_id, course_id, *keys)
 
     def update_many(self, learner_id: int, course_id: str, rows: Sequence[Sequence[Any]]) -> Statement:
         """Return the statement that writes the next versions of locked rows."""
@@ -103,7 +103,7 @@ class Sql:
         return self.upsert(MODULES, columns, values, conflict=("id",), update=WRITTEN)
 
     def append(self, entries: Sequence[Sequence[Any]]) -> Statement:
-        """Return the statement that inserts entries into the history, where it has no effect on those stored already.
+        """Return the statement that inserts entries into the history, without effect on entries stored already.
 
         MySQL raises an error for an entry that is stored already. No contender of the benchmark inserts one twice.
         """
@@ -127,7 +127,7 @@ class Sql:
         conflict: Sequence[str],
         update: Sequence[str],
     ) -> Statement:
-        """Return one INSERT of all rows that updates those which are there."""
+        """Return one INSERT of all rows that updates existing rows."""
         insert, parameters = self.insert(table, columns, rows)
         if self.vendor == "mysql":
             changes = ", ".join(f"{name} = VALUES({name})" for name in update)

@@ -1,4 +1,4 @@
-"""How each contender reads what was written: the raw statements, and the peers' ways through the ORM."""
+"""The reads of each contender: the raw statements, and the queries of the peers through the ORM."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,20 +32,20 @@ def raw_versions(raw: Raw, key: UsageKey) -> list[Version]:
     Follows the digests from the row. Leaves out earlier rows of the same learner and block, deleted since, which the
     store looks for as well.
     """
-    who = (raw.learner_id, str(key), raw.course)
+    owner = (raw.learner_id, str(key), raw.course)
     cursor = raw.begin()
-    cursor.execute(raw.sql.current, who)
+    cursor.execute(raw.sql.current, owner)
     row_id, version, digest = cursor.fetchone()
-    cursor.execute(raw.sql.waiting, who)
-    waiting = cursor.fetchall()
+    cursor.execute(raw.sql.pending, owner)
+    pending = cursor.fetchall()
     raw.commit(cursor)
     cursor = raw.history.cursor()
-    cursor.execute(raw.sql.delivered, (row_id, *who))
-    return list(led_to((version, digest), [*waiting, *cursor.fetchall()]))
+    cursor.execute(raw.sql.delivered, (row_id, *owner))
+    return list(led_to((version, digest), [*pending, *cursor.fetchall()]))
 
 
 def led_to(current: tuple[int, bytes], entries: Iterable[Sequence[Any]]) -> Iterator[Version]:
-    """Yield the versions that the digest of the row leads to, of entries that begin with the newest."""
+    """Yield the versions in the digest chain of the row, from entries in order from the newest."""
     expected = current
     for state, created, version, previous, digest in entries:
         if (version, digest) == expected:

@@ -14,7 +14,7 @@ from bench.models import SimpleHistoryModule
 
 
 class SimpleHistory(Plain):
-    """``save()`` of instances that are in memory already; many at once as its documentation says."""
+    """``save()`` of instances that are in memory already; many at once as its documentation describes."""
 
     name = SIMPLE_HISTORY
     model = SimpleHistoryModule

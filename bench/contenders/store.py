@@ -16,7 +16,7 @@ from kvstore.versioning.digests import digest_of
 
 
 class StoreTables(Writer):
-    """What is kept in the tables of the store."""
+    """States in the tables of the store."""
 
     def fill(self) -> None:
         client = DjangoXBlockUserStateClient(self.learner)
@@ -34,9 +34,9 @@ class StoreTables(Writer):
         super().check_row(before, row, entries_before)
         assert row.version == before.version + 1, f"{self.name} made version {row.version} of {before.version}."
         entry = StudentModuleHistory.objects.get(student_module_id=row.pk, version=row.version)
-        told = (entry.action, entry.student_id, entry.course_id, entry.module_state_key, entry.created)
+        recorded = (entry.action, entry.student_id, entry.course_id, entry.module_state_key, entry.created)
         expected = ("changed", row.student_id, row.course_id, row.module_state_key, row.modified)
-        assert told == expected, f"{self.name} put a wrong identity into the history: {told}."
+        assert recorded == expected, f"{self.name} put a wrong identity into the history: {recorded}."
         assert entry.digest == row.digest == digest_of(entry.as_version()), f"{self.name} stored a wrong digest."
         assert entry.previous == before.digest, f"{self.name} did not continue the chain of digests."
 

@@ -1,4 +1,4 @@
-"""What all contenders that write have in common, and the proof that each does what it claims."""
+"""The base of all contenders that write, and the check of each contender's result."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ Operation = Callable[[], Any]
 
 
 class Writer(ABC):
-    """A learner's rows of these blocks, one contender's way to write them, and how to see what it wrote."""
+    """A learner's rows of these blocks, one contender's way to write them, and a query for the written values."""
 
     name: str
     keeps_history: ClassVar[bool] = True
@@ -67,7 +67,7 @@ class Writer(ABC):
         return self.many({key: self.value(turn, place) for place, key in enumerate(self.keys)})
 
     def value(self, turn: int, place: int = 0) -> Any:
-        """Return what to write: alike for all contenders, and like nothing that this one wrote before."""
+        """Return the values to write: equal for all contenders, and new to this one."""
         return self.shape.value(turn * len(self.keys) + place)
 
     def contender(self, prepare: Callable[[], Operation]) -> Contender:
@@ -89,12 +89,12 @@ class Writer(ABC):
         assert changed == expected, f"{self.name} changed {changed} rows, not {expected}."
 
     def check_row(self, before: Any, row: Any, entries_before: list[str]) -> None:
-        """Raise AssertionError unless ``row`` is ``before`` with the field written, and its history says so."""
+        """Raise AssertionError unless ``row`` is ``before`` with the field written, and its history has the change."""
         fields, fields_before = course.loads(row.state), course.loads(before.state)
         written = fields.pop(self.shape.field)
         assert fields_before.pop(self.shape.field) != written, f"{self.name} wrote nothing new."
         assert fields == fields_before, f"{self.name} lost or changed fields that it did not write."
-        assert row.modified > before.modified, f"{self.name} did not say when it wrote."
+        assert row.modified > before.modified, f"{self.name} did not store the time of the write."
         if self.keeps_history:
             entries = self.entries(row)
             assert entries[:-1] == entries_before, f"{self.name} changed entries, or added not exactly one."

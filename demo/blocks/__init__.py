@@ -1,1 +1,1 @@
-"""The sample blocks. They know XBlock and their own templates, nothing of the host."""
+"""The sample blocks. They use only XBlock and their templates."""

@@ -1,4 +1,4 @@
-"""The blocks that hold others: a course and its sections."""
+"""The blocks that contain others: a course and its sections."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from xblock.fields import Scope, String
 
 
 class OutlineBlock(XBlock):
-    """Shows its children in order, under its title."""
+    """Show its children in order, under its title."""
 
     has_children = True
     template = ""
@@ -35,7 +35,7 @@ class CourseBlock(OutlineBlock):
 
 
 class SectionBlock(OutlineBlock):
-    """A titled part of the course, with a sentence on what it is about."""
+    """A titled part of the course, with a one-sentence summary."""
 
     template = "demo/blocks/section.html"
 

@@ -1,4 +1,4 @@
-"""Reading what a browser sent, before a block believes any of it."""
+"""Validation of a browser's input."""
 
 from collections.abc import Collection
 from typing import Any

@@ -12,7 +12,7 @@ from demo.blocks.payload import chosen
 
 
 class PollQuestionBlock(XBlock):
-    """Keeps the learner's own choice apart from the tally, which all learners share.
+    """Store the learner's own choice separately from the tally, which all learners share.
 
     XBlock writes a field as a whole, so of two votes at the very same moment the tally may count one.
     """
@@ -25,7 +25,7 @@ class PollQuestionBlock(XBlock):
     tally = Dict(scope=Scope.user_state_summary, default={}, help="votes by the id of a choice")
 
     def student_view(self, context: Any = None) -> Fragment:
-        """Show the question, or the tally to those who voted."""
+        """Show the question, or the tally after the vote."""
         values = {"block": self, "outcome": self.outcome(), "html_id": self.scope_ids.usage_id.block_id}
         fragment = Fragment(render_to_string("demo/blocks/poll_question.html", values))
         fragment.add_javascript_url(self.runtime.resource_url("demo/blocks/poll_question.js"))
@@ -34,7 +34,7 @@ class PollQuestionBlock(XBlock):
 
     @XBlock.json_handler
     def vote(self, payload: Any, suffix: str = "") -> dict[str, Any]:
-        """Count one vote; answer 409 to a second one, 400 to what is not a choice."""
+        """Count one vote; answer 409 to a second one, 400 to an invalid choice."""
         choice = chosen(payload, {option["id"] for option in self.choices})
         if self.choice is not None:
             raise JsonHandlerError(409, "You have voted already.")
@@ -43,7 +43,7 @@ class PollQuestionBlock(XBlock):
         return self.outcome()
 
     def outcome(self) -> dict[str, Any]:
-        """Return the learner's choice and, to those who voted, every option's share of the votes."""
+        """Return the learner's choice and, after the vote, each option's share of the votes."""
         if self.choice is None:
             return {"choice": None, "total": 0, "shares": []}
         votes = {option["id"]: self.tally.get(option["id"], 0) for option in self.choices}

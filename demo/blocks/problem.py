@@ -12,7 +12,7 @@ from demo.blocks.payload import chosen
 
 
 class ProblemBlock(XBlock):
-    """One question, one right choice. It is over when that is found or the attempts are used up."""
+    """One question, one right choice. It ends with the right choice or the last attempt."""
 
     has_score = True
 
@@ -29,7 +29,7 @@ class ProblemBlock(XBlock):
     earned = Integer(scope=Scope.user_state, default=0)
 
     def student_view(self, context: Any = None) -> Fragment:
-        """Show the question with the learner's last answer and how it stands."""
+        """Show the question with the learner's last answer and its result."""
         values = {"block": self, "standing": self.standing(), "html_id": self.scope_ids.usage_id.block_id}
         fragment = Fragment(render_to_string("demo/blocks/problem.html", values))
         fragment.add_javascript_url(self.runtime.resource_url("demo/blocks/problem.js"))
@@ -38,20 +38,20 @@ class ProblemBlock(XBlock):
 
     @XBlock.json_handler
     def submit(self, payload: Any, suffix: str = "") -> dict[str, Any]:
-        """Mark one attempt; answer 409 when the problem is over, 400 to what is not a choice."""
+        """Grade one attempt; answer 409 when the problem is over, 400 to an invalid choice."""
         choice = chosen(payload, {option["id"] for option in self.choices})
         if self.is_over:
             raise JsonHandlerError(409, "This problem is closed: your answer can no longer change.")
         self.answer = choice
         self.attempts += 1
         self.earned = self.weight if choice == self.solution else 0
-        # The answer is stored before its grade, so that no grade is ever without the answer it is for.
+        # The answer is stored before its grade, so that every grade has its answer.
         self.save()
         self.runtime.publish(self, "grade", {"value": self.earned, "max_value": self.weight})
         return self.standing()
 
     def max_score(self) -> int:
-        """Return the most that this problem can earn."""
+        """Return the largest possible number of points."""
         return int(self.weight)
 
     @property
@@ -61,7 +61,7 @@ class ProblemBlock(XBlock):
 
     @property
     def attempts_left(self) -> int:
-        """How many attempts remain, never below zero."""
+        """The number of remaining attempts, never negative."""
         return max(0, int(self.max_attempts - self.attempts))
 
     @property
@@ -70,7 +70,7 @@ class ProblemBlock(XBlock):
         return self.is_correct or not self.attempts_left
 
     def standing(self) -> dict[str, Any]:
-        """Return all that a learner may know now; the explanation only once the problem is over."""
+        """Return the data that a learner may see now; the explanation only when the problem is over."""
         return {
             "answer": self.answer,
             "earned": self.earned,

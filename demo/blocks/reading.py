@@ -13,7 +13,7 @@ TEXT_SIZES = {"standard": "Standard", "large": "Large", "larger": "Larger"}
 
 
 class ReadingBlock(XBlock):
-    """Shows paragraphs. The size is a preference: it holds for all blocks of this type."""
+    """Paragraphs of text. The size is a preference, which applies to all blocks of this type."""
 
     display_name = String(scope=Scope.settings, default="Reading")
     paragraphs = List(scope=Scope.content)
@@ -30,6 +30,6 @@ class ReadingBlock(XBlock):
 
     @XBlock.json_handler
     def choose_size(self, payload: Any, suffix: str = "") -> dict[str, str]:
-        """Remember a text size; answer 400 to what is not one."""
+        """Store a text size; answer 400 to an invalid one."""
         self.text_size = chosen(payload, TEXT_SIZES)
         return {"size": self.text_size}

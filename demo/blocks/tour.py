@@ -9,7 +9,7 @@ from xblock.fields import Boolean, List, Scope, String
 
 
 class TourBlock(XBlock):
-    """What to know before starting. Closing it holds for the person, in every course."""
+    """An introduction. Closing it applies to the learner in every course."""
 
     display_name = String(scope=Scope.settings, default="Welcome")
     steps = List(scope=Scope.content)
@@ -17,7 +17,7 @@ class TourBlock(XBlock):
     tour_seen = Boolean(scope=Scope.user_info, default=False)
 
     def student_view(self, context: Any = None) -> Fragment:
-        """Show the steps, or nothing to those who closed them."""
+        """Show the steps, or nothing if the learner closed them."""
         if self.tour_seen:
             return Fragment()
         values = {"block": self, "html_id": self.scope_ids.usage_id.block_id}
@@ -28,6 +28,6 @@ class TourBlock(XBlock):
 
     @XBlock.json_handler
     def close(self, payload: Any, suffix: str = "") -> dict[str, bool]:
-        """Remember that the person has seen the tour."""
+        """Store that the learner closed the tour."""
         self.tour_seen = True
         return {"seen": True}

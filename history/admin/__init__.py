@@ -1,4 +1,7 @@
-"""The history of learners' state in Django's admin."""
+"""Django's admin for the history: lists of entries, and in ``block`` the pages about one block of a learner.
+
+Imports every other package of history except management, and kvstore.admin. Read permissions, entries, then state.
+"""
 
 from django.contrib import admin
 
@@ -12,7 +15,7 @@ __all__ = ["PendingHistoryAdmin", "RecordedStudentModuleAdmin", "StudentModuleHi
 
 admin.site.register(StudentModuleHistory, StudentModuleHistoryAdmin)
 admin.site.register(PendingHistory, PendingHistoryAdmin)
-# A project that registered an admin of its own for the state, before this module was imported, keeps it.
+# Keep an admin that a project registered for the state before this module was imported.
 if type(admin.site._registry.get(StudentModule)) is StudentModuleAdmin:
     admin.site.unregister(StudentModule)
     admin.site.register(StudentModule, RecordedStudentModuleAdmin)

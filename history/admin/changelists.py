@@ -1,27 +1,27 @@
-"""Pages of entries: with the names of users, and without what was rolled back."""
+"""Pages of entries, with usernames and without entries that were rolled back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from history.admin.exports import FORMATS
-from history.admin.urls import version_url
+from history.admin.block.pages import page_url
+from history.admin.exports import FORMAT, FORMATS, PAGE_SIZE
 from history.database.connection import read_history
+from history.models import StudentModuleHistory
 from history.reading.committed import committed
-from kvstore.admin.base import NamedChangeList
-from kvstore.admin.changelist import Page
+from kvstore.admin.changelist import KeysetChangeList, Page
 from kvstore.admin.ordering import Cursor
 
 EXPORT_URL = "xblock_history_studentmodulehistory_export"
-FORMAT = "format"
-"""the parameter that says in which format a list is exported"""
 
 
-class EntryChangeList(NamedChangeList):
-    """A page of entries with the names of learners and of who made the changes."""
+class EntryChangeList(KeysetChangeList):
+    """A page of entries with the names of learners and actors."""
 
     user_columns = ("student_id", "actor_id")
 
@@ -35,20 +35,48 @@ class CommittedChangeList(EntryChangeList):
         self.may_export = self.model_admin.has_export_permission(request)
         super().get_results(request)
 
-    def page_at(self, place: Cursor | None) -> Page:
-        read = super().page_at
-        return read_history(lambda: read(place))
+    def read_page(self, cursor: Cursor | None) -> Page:
+        read = super().read_page
+        return read_history(lambda: read(cursor))
 
-    def shown(self, rows: list[Any]) -> list[Any]:
-        return super().shown(committed(rows)) if rows else rows
+    def prepare_rows(self, rows: list[Any]) -> list[Any]:
+        return super().prepare_rows(committed(rows)) if rows else rows
 
     def url_for_result(self, result: Any) -> str:
-        return version_url(self.model_admin.admin_site, result)
+        return page_url(self.model_admin, "version", result.student_module_id, result.version)
 
     @property
     def export_links(self) -> list[tuple[str, str]]:
-        """The formats that the user may export the list in, by name, and the addresses to do so."""
+        """Labels and addresses of the formats that the user may export the list in."""
         if not self.may_export:
             return []
         address = reverse(f"{self.model_admin.admin_site.name}:{EXPORT_URL}")
         return [(form.label, address + self.get_query_string({FORMAT: suffix})) for suffix, form in FORMATS.items()]
+
+
+class ExportedChangeList(CommittedChangeList):
+    """All entries of a list, from its beginning, with states and without usernames."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        self.list_per_page = PAGE_SIZE
+        self.root_queryset = self.root_queryset.defer(None)
+        self.params.pop(FORMAT, None)
+        self.filter_params.pop(FORMAT, None)
+        return super().get_queryset(request, exclude_parameters)
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read nothing: :meth:`entries` reads while the file is sent."""
+        self.result_list = []
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether an index narrows the list; otherwise the export would scan the whole history."""
+        return bool(self.index_order.served(self.lookups))
+
+    def entries(self) -> Iterator[StudentModuleHistory]:
+        """Yield the committed entries, one query for each page. Raises HistoryUnavailable."""
+        page = self.read_page(None)
+        yield from committed(page.rows)
+        while page.next_cursor is not None:
+            page = self.read_page(page.next_cursor)
+            yield from committed(page.rows)

@@ -1,11 +1,11 @@
-"""The history in Django's admin, read across two databases: entries from one, names and versions from the other."""
+"""The admins of entries. They read entries from the history database, and usernames and versions from `default`."""
 
 from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import path
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from history.admin.block.urls import BlockPages
-from history.admin.changelists import EXPORT_URL, CommittedChangeList, EntryChangeList
+from history.admin.block.urls import block_urls
+from history.admin.changelists import EXPORT_URL, CommittedChangeList, EntryChangeList, ExportedChangeList
+from history.admin.exports import export_list
 from history.admin.filters import ActionFilter, CreatedFilter, RecordedTypeFilter
-from history.admin.list_export import ExportedChangeList, export_list, is_export
+from history.admin.permissions import HistoryAdmin
 from history.admin.unavailable import or_unavailable
 from history.admin.urls import timeline_url
 from history.database.connection import read_history
@@ -27,17 +28,17 @@ from kvstore.admin.filters import CourseFilter, GradeFilter
 from kvstore.admin.ordering import IndexOrder
 from kvstore.staff.users import display_name, usernames_for
 
-# One learner's versions of a block share their place in the index, and are told apart by id. That is theirs alone in
-# the part of the table that the row's entries are in; a learner who has two rows of a block has them in turn.
+# One learner's versions of a block have equal index columns; the id distinguishes them. It is unique in the partition
+# of a row. Entries of two rows of a learner may be mixed.
 BY_LEARNER = IndexOrder(("module_state_key",), ("-student_id",), tie_breakers=("-id",), force_index=False)
 
 NEWEST_FIRST = ("-created", "-student_module_id")
-# Versions of one row and one instant, if ever there are two.
+# Versions of one row with equal times.
 WITHIN = "version"
 
 
-class EntryAdmin(ReadOnlyAdmin):
-    """Versions that learners' blocks had."""
+class EntryAdmin(HistoryAdmin):
+    """Entries, from either database."""
 
     list_display = (
         *("when", "learner", "course", "module_type", "block", "version", "action", "score"),
@@ -55,11 +56,9 @@ class EntryAdmin(ReadOnlyAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         entry = super().get_object(request, object_id, from_field)
-        if entry is not None:
-            entry.usernames = usernames_for({entry.student_id, entry.actor_id} - {None})
-        return entry
+        return entry and _with_usernames(entry)
 
-    @admin.display(description=gettext_lazy("when"))
+    @admin.display(description=gettext_lazy("time"))
     def when(self, entry: Any) -> str:
         moment = timezone.localtime(entry.created) if timezone.is_aware(entry.created) else entry.created
         return date_format(moment, "Y-m-d H:i:s")
@@ -71,19 +70,17 @@ class EntryAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("timeline"))
     def timeline(self, entry: Any) -> str:
         address = timeline_url(self.admin_site, entry.student_module_id)
-        label = _("Timeline of %(block)s for %(learner)s") % {
-            "block": self.block(entry),
-            "learner": self.learner(entry),
-        }
+        names = {"block": self.block(entry), "learner": self.learner(entry)}
+        label = _("Timeline of %(block)s for %(learner)s") % names
         return format_html('<a href="{}" aria-label="{}">{}</a>', address, label, _("Timeline"))
 
 
-class StudentModuleHistoryAdmin(BlockPages, EntryAdmin):
-    """Every version in the history database that was committed."""
+class StudentModuleHistoryAdmin(EntryAdmin):
+    """The committed entries of the history database, and the pages of a block."""
 
     index_orders = (
         IndexOrder(("student_module_id",), ("-version",)),
-        # Few enough to be sorted: one learner's versions of one block.
+        # One learner's versions of one block are few enough to sort.
         IndexOrder(("module_state_key", "student_id"), NEWEST_FIRST, sort_within=WITHIN, force_index=False),
         IndexOrder(("student_id",), NEWEST_FIRST, sort_within=WITHIN),
         BY_LEARNER,
@@ -91,37 +88,35 @@ class StudentModuleHistoryAdmin(BlockPages, EntryAdmin):
         IndexOrder((), NEWEST_FIRST, sort_within=WITHIN),
     )
 
-    @or_unavailable
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        response: HttpResponse = super().changelist_view(request, extra_context)
-        return response
-
-    @or_unavailable
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response: HttpResponse = super().changeform_view(request, *args, **kwargs)
-        return response
+    changelist_view = or_unavailable(EntryAdmin.changelist_view)
+    changeform_view = or_unavailable(EntryAdmin.changeform_view)
 
     def get_urls(self) -> list[Any]:
         view = require_safe(partial(or_unavailable(export_list), self))
-        return [path("export/", self.admin_site.admin_view(view), name=EXPORT_URL), *super().get_urls()]
+        export = path("export/", self.admin_site.admin_view(view), name=EXPORT_URL)
+        return [export, *block_urls(self), *super().get_urls()]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return ExportedChangeList if is_export(request) else CommittedChangeList
+        match = request.resolver_match
+        return ExportedChangeList if match and match.url_name == EXPORT_URL else CommittedChangeList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        # The entry alone is read in the history's time; names are another database's.
+        # Only the entry is read under the history's timeout; usernames are in another database.
         entry = read_history(lambda: ReadOnlyAdmin.get_object(self, request, object_id, from_field))
-        if entry is None or not committed([entry]):
-            return None
-        entry.usernames = usernames_for({entry.student_id, entry.actor_id} - {None})
-        return entry
+        return _with_usernames(entry) if entry is not None and committed([entry]) else None
 
 
 class PendingHistoryAdmin(EntryAdmin):
-    """Versions that wait for the history database; each is one, as it was written with its state."""
+    """Entries pending delivery; all are committed, because they were written together with the state."""
 
+    change_list_template = "admin/xblock_kvstore/studentmodule/change_list.html"
     index_orders = (
         IndexOrder(("student_module_id",), ("-version",)),
         BY_LEARNER,
         IndexOrder((), ("-id",)),
     )
+
+
+def _with_usernames(entry: Any) -> Any:
+    entry.usernames = usernames_for({entry.student_id, entry.actor_id} - {None})
+    return entry

@@ -1,16 +1,34 @@
-"""Entries as files to take away."""
+"""Download entries of a list or a timeline as JSON Lines or CSV; each export is noted in the admin's log."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+from urllib.parse import urlencode
 
-from django.http import StreamingHttpResponse
+from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from history.admin.block.pages import EXPORT, get_owner_or_404
+from history.admin.permissions import HistoryAdmin
+from history.admin.urls import list_url
 from history.export import csv_lines, json_lines
+from history.models import StudentModuleHistory
+from history.reading.timeline import timeline_of
+
+FORMAT = "format"
+"""the parameter that names a format"""
+PAGE_SIZE = 100
+"""entries in one query; their states may be large"""
 
 
 class Format(NamedTuple):
-    """A form that entries are exported in."""
+    """A file format."""
 
     label: str
     content_type: str
@@ -21,26 +39,70 @@ FORMATS = {
     "jsonl": Format("JSON Lines", "application/x-ndjson; charset=utf-8", json_lines),
     "csv": Format("CSV", "text/csv; charset=utf-8", csv_lines),
 }
-DEFAULT_FORMAT = "jsonl"
 
 
-def suffix_asked_for(text: str) -> str:
-    """Return the suffix of the format that is meant."""
-    return text if text in FORMATS else DEFAULT_FORMAT
+def export_timeline(model_admin: HistoryAdmin, request: HttpRequest, row_id: int) -> HttpResponseBase:
+    owner = get_owner_or_404(model_admin, request, row_id, EXPORT)
+    suffix, label = _format(request)
+    message = _("Exported the timeline as %(format)s.") % {"format": label}
+    _log(request, str(row_id), f"learner {owner.student_id}, {owner.address.usage_key}", message)
+    entries = timeline_of(owner.student_id, owner.address, page_size=PAGE_SIZE)
+    return _download(entries, f"learner-{owner.student_id}-row-{row_id}", suffix)
 
 
-def download(entries: Iterable[Any], name: str, suffix: str) -> StreamingHttpResponse:
-    """Send entries as a file, one after the other as they are read. Raises what reading the first of them raises."""
-    form = FORMATS[suffix]
+def export_list(model_admin: HistoryAdmin, request: HttpRequest) -> HttpResponseBase:
+    """Send the entries of a filtered list that the user may export; redirect to the list if no index narrows it."""
+    if not model_admin.has_export_permission(request):
+        raise PermissionDenied
+    try:
+        changelist: Any = model_admin.get_changelist_instance(request)
+    except IncorrectLookupParameters:
+        return HttpResponseRedirect(list_url(model_admin.admin_site, "studentmodulehistory", e=1))
+    query = urlencode(changelist.filter_params, doseq=True)
+    if changelist.problems or not changelist.is_narrow:
+        # The list shows the problems.
+        if not changelist.problems:
+            advice = _("Search for a learner, a course, a block or an id, or filter by time, before you export.")
+            model_admin.message_user(request, advice, messages.WARNING)
+        address = list_url(model_admin.admin_site, "studentmodulehistory")
+        return HttpResponseRedirect(f"{address}?{query}" if query else address)
+    suffix, label = _format(request)
+    message = _("Exported entries as %(format)s: %(filter)s") % {"format": label, "filter": query}
+    _log(request, "", _("a list of history entries"), message)
+    allowed = (entry for entry in changelist.entries() if model_admin.has_export_permission(request, entry))
+    return _download(allowed, f"history-{timezone.now():%Y%m%dT%H%M%SZ}", suffix)
+
+
+def _format(request: HttpRequest) -> tuple[str, str]:
+    """Return the suffix and the label of the requested format; JSON Lines if it is unknown."""
+    suffix = request.GET.get(FORMAT, "")
+    suffix = suffix if suffix in FORMATS else "jsonl"
+    return suffix, FORMATS[suffix].label
+
+
+def _log(request: HttpRequest, object_id: str, description: str, message: str) -> None:
+    # Not ModelAdmin.log_change(), which takes an object: a list is not one, and a row may be deleted.
+    LogEntry.objects.create(
+        user_id=cast(int, request.user.pk),
+        content_type=ContentType.objects.get_for_model(StudentModuleHistory),
+        object_id=object_id,
+        object_repr=description[:200],
+        action_flag=CHANGE,
+        change_message=message,
+    )
+
+
+def _download(entries: Iterable[Any], name: str, suffix: str) -> StreamingHttpResponse:
+    """Stream entries as a file. Raises the error of reading the first entry."""
     entries = iter(entries)
-    # An outage is said by a page, as long as nothing was sent; a header alone would pass for an empty history.
+    # Read before the response begins, so that an outage gives the page for it and not a file with a header alone.
     first = list(islice(entries, 1))
     return StreamingHttpResponse(
-        form.lines(chain(first, entries)),
-        content_type=form.content_type,
+        FORMATS[suffix].lines(chain(first, entries)),
+        content_type=FORMATS[suffix].content_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}.{suffix}"',
-            # Whatever the file holds, a browser is not to make a page of it.
+            # Prevents a browser from rendering the content.
             "X-Content-Type-Options": "nosniff",
         },
     )

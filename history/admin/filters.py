@@ -1,5 +1,6 @@
-"""The filters that only lists of entries have."""
+"""Filters for lists of entries."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -7,17 +8,17 @@ from django.utils.translation import gettext_lazy
 
 from history.conf import ALL_BLOCK_TYPES, conf
 from history.models import Entry
-from kvstore.admin.filters import Choice, ChoiceFilter, TimeFilter, TypeFilter
+from kvstore.admin.filters import ChoiceFilter, Link, TimeFilter, TypeFilter
 
 
 class CreatedFilter(TimeFilter):
-    """When a version was written."""
+    """Filters by the time of the version."""
 
     column = "created"
 
 
 class ActionFilter(ChoiceFilter):
-    """What was done."""
+    """Filters by the action: created, changed, restored or deleted."""
 
     title = gettext_lazy("action")
     parameters = ("action",)
@@ -25,12 +26,12 @@ class ActionFilter(ChoiceFilter):
     def options(self) -> dict[str, Any]:
         return {str(value): label for value, label in Entry.Action.choices}
 
-    def asked(self) -> dict[str, Any]:
-        return {"action": self.chosen()} if self.chosen() else {}
+    def parse(self) -> dict[str, Any]:
+        return {"action": self.selected()} if self.selected() else {}
 
 
 class RecordedTypeFilter(TypeFilter):
-    """The block's type: one of those that are recorded, where the settings name them."""
+    """Filters by the block's type; offers the types that the setting HISTORY_BLOCK_TYPES lists."""
 
     def __init__(self, *args: Any) -> None:
         types = set(conf.HISTORY_BLOCK_TYPES)
@@ -39,11 +40,9 @@ class RecordedTypeFilter(TypeFilter):
             self.template = "admin/filter.html"
         super().__init__(*args)
 
-    def choices(self, changelist: Any) -> Any:
-        return self._links(changelist) if self.types else super().choices(changelist)
-
-    def _links(self, changelist: Any) -> list[Choice]:
-        # One that is asked for and no longer recorded is shown too: its entries are still there.
-        asked = {self.given("type")} - {"", *self.types}
-        names = {"": _("All"), **{name: name for name in [*self.types, *asked]}}
-        return [self.choice(changelist, display, {"type": name}) for name, display in names.items()]
+    def links(self, changelist: Any) -> Iterator[Link]:
+        if self.types:
+            yield self.link(changelist, _("All"))
+            # A filtered type that is not in the setting any more still has entries.
+            for name in [*self.types, *({self.value("type")} - {"", *self.types})]:
+                yield self.link(changelist, name, type=name)

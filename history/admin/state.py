@@ -1,4 +1,4 @@
-"""The page of a learner's state, with what is known of its history."""
+"""The admin of StudentModule with the history of each row."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from history.admin.block.pages import page_url, usernames_on
-from history.admin.block.urls import registered
 from history.admin.block.version_summary import summarize, with_comparable_state
+from history.admin.entries import StudentModuleHistoryAdmin
 from history.exceptions import HistoryUnavailable
-from history.reading.outline import completeness, recent_versions
+from history.models import StudentModuleHistory
+from history.reading.completeness import completeness
+from history.reading.outline import recent_versions
 from history.reading.ownership import RowOwner, find_owner
 from history.reading.timeline import timeline_of
 from history.recording.health import backlog
@@ -23,9 +25,9 @@ SHOWN_VERSIONS = 10
 
 
 class RecordedStudentModuleAdmin(StudentModuleAdmin):
-    """What each learner's block holds now, and whether every version that led there is kept."""
+    """The current state of each learner's blocks, its newest versions and the completeness of its history."""
 
-    change_form_template = "admin/xblock_history/row.html"
+    change_form_template = "admin/xblock_history/state.html"
 
     def render_change_form(
         self,
@@ -42,8 +44,8 @@ class RecordedStudentModuleAdmin(StudentModuleAdmin):
         return response
 
     def history_of(self, request: HttpRequest, row: StudentModule) -> dict[str, Any]:
-        """Return what the page says of the row's history; of an outage, that there is one."""
-        entries_admin = registered(self.admin_site)
+        """Return the context of the row's history; during an outage, the error and the number of pending entries."""
+        entries_admin = self._entries_admin()
         owner = find_owner(row.pk)
         if entries_admin is None or owner is None or not entries_admin.has_view_permission(request, owner):
             return {}
@@ -54,17 +56,22 @@ class RecordedStudentModuleAdmin(StudentModuleAdmin):
             return {"timeline_url": timeline_url, "unavailable": error, "backlog": backlog()}
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Lead to the timeline; to Django's log of what was done in the admin where there is no timeline to see."""
-        entries_admin = registered(self.admin_site)
+        """Redirect to the timeline; show Django's own log if the site has no timeline that the user may view."""
+        entries_admin = self._entries_admin()
         if entries_admin is None or not object_id.isdecimal() or not entries_admin.has_view_permission(request):
             response: HttpResponse = super().history_view(request, object_id, extra_context)
             return response
         return HttpResponseRedirect(page_url(entries_admin, "timeline", int(object_id)))
 
+    def _entries_admin(self) -> StudentModuleHistoryAdmin | None:
+        """Return the site's admin of entries; None if it does not have the pages of a block."""
+        model_admin = self.admin_site._registry.get(StudentModuleHistory)
+        return model_admin if isinstance(model_admin, StudentModuleHistoryAdmin) else None
 
-def _versions(entries_admin: Any, owner: RowOwner, row_id: int) -> dict[str, Any]:
-    found = timeline_of(owner.student_id, owner.address, prepare=with_comparable_state, page_size=SHOWN_VERSIONS + 1)
-    entries = list(islice((entry for entry in found if not entry.is_branch), SHOWN_VERSIONS + 1))
+
+def _versions(entries_admin: StudentModuleHistoryAdmin, owner: RowOwner, row_id: int) -> dict[str, Any]:
+    versions = timeline_of(owner.student_id, owner.address, prepare=with_comparable_state, page_size=SHOWN_VERSIONS + 1)
+    entries = list(islice((entry for entry in versions if not entry.is_branch), SHOWN_VERSIONS + 1))
     return {
         "steps": summarize(entries_admin, entries, usernames_on(owner, entries), SHOWN_VERSIONS),
         "completeness": completeness(owner, row_id, recent_versions(owner)),

@@ -1,4 +1,4 @@
-"""What the admin answers where it needs the history database and that cannot be read."""
+"""The page that replaces a page of the history while the history database cannot be read."""
 
 import functools
 import logging
@@ -18,34 +18,33 @@ logger = logging.getLogger(__name__)
 Response = TypeVar("Response", bound=HttpResponseBase)
 
 WORKING = ("xblock_kvstore_studentmodule_changelist", "xblock_history_pendinghistory_changelist")
-"""lists that need no history database"""
+"""lists that do not read the history database"""
 
 
 def or_unavailable(view: Callable[..., Response]) -> Callable[..., Response | HttpResponse]:
-    """Make a view of a ModelAdmin answer an outage of the history database with a page that says so, status 503.
+    """Decorate a view of a ModelAdmin to answer HistoryUnavailable with a page of status 503.
 
-        class StudentModuleHistoryAdmin(ReadOnlyAdmin):
-            @or_unavailable
-            def changelist_view(self, request, extra_context=None): ...
+        class StudentModuleHistoryAdmin(EntryAdmin):
+            changelist_view = or_unavailable(EntryAdmin.changelist_view)
 
-    It answers HistoryUnavailable alone, so that a failure of any other database stays one: read entries by
-    :func:`history.database.connection.read_history`, or by :func:`history.reading.timeline.timeline`, and before the
-    view returns. What a TemplateResponse reads while it renders comes too late.
+    Failures of other databases stay errors: read entries with :func:`history.database.connection.read_history` or
+    :func:`history.reading.timeline.timeline`. Read them before the view returns: the decorator does not cover the
+    rendering of a TemplateResponse.
     """
 
     @functools.wraps(view)
-    def answering(model_admin: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Response | HttpResponse:
+    def wrapper(model_admin: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Response | HttpResponse:
         try:
             return view(model_admin, request, *args, **kwargs)
         except HistoryUnavailable as error:
-            logger.warning("%s The admin's page %s was answered without it.", error, request.path)
+            logger.warning("%s The admin answered %s with status 503.", error, request.path)
             return unavailable(model_admin, request)
 
-    return answering
+    return wrapper
 
 
 def unavailable(model_admin: Any, request: HttpRequest) -> TemplateResponse:
-    """Return the page that says that the history cannot be read now, and which lists still work."""
+    """Return the page, with links to the lists that still work."""
     site, opts = model_admin.admin_site, model_admin.opts
     request.current_app = site.name
     context = {
@@ -59,7 +58,7 @@ def unavailable(model_admin: Any, request: HttpRequest) -> TemplateResponse:
 
 
 def _links(site: Any, request: HttpRequest) -> list[tuple[str, str]]:
-    """Return the names and addresses of the lists that work and that the user may view."""
+    """Return the names and addresses of the working lists that the user may view."""
     links = []
     for model, model_admin in site._registry.items():
         name = f"{model._meta.app_label}_{model._meta.model_name}_changelist"

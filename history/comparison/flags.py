@@ -1,4 +1,4 @@
-"""What somebody who looks into a learner's history must not overlook in a version."""
+"""Flags for suspicious changes in a version: grade decreased, field removed, state emptied, versions missing."""
 
 from datetime import timedelta
 from math import isclose
@@ -10,56 +10,57 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from history.comparison.diff import Difference, diff
-from history.comparison.json_diff import Kind
+from history.comparison.json_diff import ChangeKind
 from history.models import Entry, PendingHistory
+from kvstore.signals import DELETED
 
 ANSWER_FIELDS = ("student_answers",)
-"""fields that hold the learner's answers one by one; that of capa problems"""
+"""fields that contain one value for each answer of the learner, as in capa problems"""
 
 ATTEMPTS_FIELD = "attempts"
 SAME_SECOND = timedelta(seconds=1)
 
 
 class Flag(TextChoices):
-    """One thing to notice; its value is a fit name for a CSS class."""
+    """A suspicious change, in order of severity. The value is also a part of a CSS class."""
 
-    DELETED = "deleted", pgettext_lazy("mark", "row deleted")
-    ANSWERS_EMPTIED = "answers-emptied", pgettext_lazy("mark", "answers emptied")
-    FIELD_VANISHED = "field-vanished", pgettext_lazy("mark", "field vanished")
-    GRADE_FELL = "grade-fell", pgettext_lazy("mark", "grade fell")
-    ATTEMPTS_FELL = "attempts-fell", pgettext_lazy("mark", "attempts went down")
-    UNREADABLE = "unreadable", pgettext_lazy("mark", "unreadable state")
-    GAP = "gap", pgettext_lazy("mark", "gap")
-    SAME_SECOND = "same-second", pgettext_lazy("mark", "same second")
-    WAITING = "waiting", pgettext_lazy("mark", "waits for delivery")
+    DELETED = "deleted", pgettext_lazy("flag", "row deleted")
+    ANSWERS_EMPTIED = "answers-emptied", pgettext_lazy("flag", "answers emptied")
+    FIELD_REMOVED = "field-removed", pgettext_lazy("flag", "field removed")
+    GRADE_DECREASED = "grade-decreased", pgettext_lazy("flag", "grade decreased")
+    ATTEMPTS_DECREASED = "attempts-decreased", pgettext_lazy("flag", "attempts decreased")
+    UNREADABLE = "unreadable", pgettext_lazy("flag", "unreadable state")
+    GAP = "gap", pgettext_lazy("flag", "versions missing")
+    SAME_SECOND = "same-second", pgettext_lazy("flag", "same second")
+    PENDING = "pending", pgettext_lazy("flag", "pending")
 
     @property
     def explanation(self) -> Promise:
-        """One sentence that says what the mark means."""
         return EXPLANATIONS[self]
 
 
 EXPLANATIONS = {
-    Flag.DELETED: _("The row with the learner's state was deleted here; its history is what is left of it."),
+    Flag.DELETED: _("The learner's state was deleted here. Its history is kept."),
     Flag.ANSWERS_EMPTIED: _(
-        "A field that held something is empty or null now, answers are gone from the field that holds them, or the "
-        "whole state is empty."
+        "A field became empty or null, answers were removed from the field that contains them, or the whole state was "
+        "emptied."
     ),
-    Flag.FIELD_VANISHED: _("A field of the version before is not there any more."),
-    Flag.GRADE_FELL: _("The grade is lower than in the version before, in proportion to its maximum, or is gone."),
-    Flag.ATTEMPTS_FELL: _("The learner has fewer attempts than in the version before."),
-    Flag.UNREADABLE: _("The state cannot be read as a JSON object; it is kept as it was written."),
-    Flag.GAP: _("The entries of one or more versions between this one and the one before are missing."),
+    Flag.FIELD_REMOVED: _("A field of the previous version was removed."),
+    Flag.GRADE_DECREASED: _(
+        "The grade is lower than in the previous version, in proportion to its maximum, or was removed."
+    ),
+    Flag.ATTEMPTS_DECREASED: _("The learner has fewer attempts than in the previous version."),
+    Flag.UNREADABLE: _("The state is not a JSON object. It is kept as it was written."),
+    Flag.GAP: _("The entries of one or more versions between this one and the previous one are missing."),
     Flag.SAME_SECOND: _(
-        "Written less than a second after the version before, not known to be by the same request: two writers may "
-        "have raced."
+        "Written less than a second after the previous version, maybe by another request: two writers may have raced."
     ),
-    Flag.WAITING: _("The version is safe beside the state and waits for the history database."),
+    Flag.PENDING: _("The entry is stored with the state and not yet delivered to the history database."),
 }
 
 
 class Graded(Protocol):
-    """What has a grade: an entry, or a point of a drawing."""
+    """An entry, or a point of a chart."""
 
     @property
     def grade(self) -> float | None: ...
@@ -69,39 +70,41 @@ class Graded(Protocol):
 
 
 def flags_for(entry: Entry, older: Entry | None, difference: Difference | None = None) -> tuple[Flag, ...]:
-    """Return what to notice in a version, the gravest first.
+    """Return the flags of a version, in order of severity.
 
-    ``older`` is the entry after it in a timeline (newest first), None where there is none; ``difference`` what
-    ``diff(older.state, entry.state)`` returned, where the caller has it. A version that begins a row anew is
-    compared with nothing: what came before it was deleted, which the entry of the deletion says.
+    ``older`` is the next entry in a timeline (newest first), or None. ``difference`` is the result of
+    ``diff(older.state, entry.state)`` if the caller has it. The first version of a row has no predecessor, even if the
+    timeline continues with a deleted row.
     """
     before = predecessor(entry, older)
     if difference is None or before is None:
         difference = diff(None if before is None else before.state, entry.state, limit=0)
-    found = {Flag.UNREADABLE} if difference.newer_error else set()
+    flags = {Flag.UNREADABLE} if difference.newer_error else set()
     if isinstance(entry, PendingHistory):
-        found.add(Flag.WAITING)
+        flags.add(Flag.PENDING)
     if before is not None:
-        found |= _against(entry, before)
-    if entry.action == Entry.Action.DELETED:
-        found.add(Flag.DELETED)
+        flags |= _flags_from_metadata(entry, before)
+    if entry.action == DELETED:
+        flags.add(Flag.DELETED)
     elif before is not None:
-        found |= _of_state(difference) | ({Flag.GRADE_FELL} if grade_fell(entry, before) else set())
-    return tuple(mark for mark in Flag if mark in found)
+        flags |= _flags_from_difference(difference)
+        if has_lower_grade(entry, before):
+            flags.add(Flag.GRADE_DECREASED)
+    return tuple(flag for flag in Flag if flag in flags)
 
 
 def predecessor(entry: Entry, older: Entry | None) -> Entry | None:
-    """Return the entry that a version is compared with: the next older one, if it is of the same row and branch."""
+    """Return the entry to compare a version with: the next older one, if it is of the same row and branch."""
     if older is None or older.student_module_id != entry.student_module_id or older.is_branch != entry.is_branch:
         return None
     return older
 
 
-def grade_fell(newer: Graded, older: Graded) -> bool:
-    """Return whether the grade went down, or away.
+def has_lower_grade(newer: Graded, older: Graded) -> bool:
+    """Return whether the grade decreased or was removed.
 
-    Grades with a maximum above zero are compared as fractions of it, so 2 of 4 is less than 2 of 2, and 3 of 4 less
-    than 1 of 1; others as they are.
+    Grades are compared as fractions of their maximum, so 2 of 4 is less than 2 of 2. If a maximum is missing or not
+    above zero, the grades themselves are compared.
     """
     if older.grade is None:
         return False
@@ -113,27 +116,27 @@ def grade_fell(newer: Graded, older: Graded) -> bool:
     return now < before and not isclose(now, before)
 
 
-def _against(entry: Entry, before: Entry) -> set[Flag]:
-    found = set()
+def _flags_from_metadata(entry: Entry, before: Entry) -> set[Flag]:
+    flags = set()
     if entry.version - before.version > 1:
-        found.add(Flag.GAP)
+        flags.add(Flag.GAP)
     same_request = entry.request_id != "" and entry.request_id == before.request_id
     if abs(entry.created - before.created) < SAME_SECOND and not same_request:
-        found.add(Flag.SAME_SECOND)
-    return found
+        flags.add(Flag.SAME_SECOND)
+    return flags
 
 
-def _of_state(difference: Difference) -> set[Flag]:
+def _flags_from_difference(difference: Difference) -> set[Flag]:
     fields = difference.fields
-    # A field that holds answers may lose some of them, or go as a whole.
+    # Some answers were removed, or the field that contains them.
     fewer_answers = any(
-        field.name in ANSWER_FIELDS and (field.lost_items or field.kind == Kind.REMOVED) for field in fields
+        field.name in ANSWER_FIELDS and (field.lost_items or field.kind == ChangeKind.REMOVED) for field in fields
     )
-    found = set()
+    flags = set()
     if difference.emptied or fewer_answers or any(field.emptied for field in fields):
-        found.add(Flag.ANSWERS_EMPTIED)
-    if any(field.kind == Kind.REMOVED for field in fields):
-        found.add(Flag.FIELD_VANISHED)
+        flags.add(Flag.ANSWERS_EMPTIED)
+    if any(field.kind == ChangeKind.REMOVED for field in fields):
+        flags.add(Flag.FIELD_REMOVED)
     if any(field.name == ATTEMPTS_FIELD and field.decreased for field in fields):
-        found.add(Flag.ATTEMPTS_FELL)
-    return found
+        flags.add(Flag.ATTEMPTS_DECREASED)
+    return flags

@@ -1,4 +1,4 @@
-"""Stored values, names and paths as text for people: on one line, no longer than asked, without hidden characters."""
+"""Formats stored values and paths as one line of text, shortened, with unprintable characters escaped."""
 
 import json
 import re
@@ -15,13 +15,13 @@ MAX_PATH_CHARACTERS = 300
 PLAIN_NAME = re.compile(r"[\w-]+")
 
 Path = tuple[str | int, ...]
-"""Names of objects and positions in lists, from a field down; empty for the whole state"""
+"""Names in objects and positions in lists, beginning with the field; empty for the whole state"""
 
 
 def format_value(value: Any, limit: int = SHOWN_CHARACTERS) -> str:
-    """Return a plain value as JSON on one line, with every character that does not print as an escape.
+    """Return a value as JSON on one line, with unprintable characters escaped.
 
-    Longer texts are cut and say how long they are. Still to be escaped for HTML; safe to write to a terminal.
+    A text longer than ``limit`` characters is shortened and ends with its length. Safe for terminals, not for HTML.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
@@ -31,7 +31,7 @@ def format_value(value: Any, limit: int = SHOWN_CHARACTERS) -> str:
 
 
 def format_path(path: Path) -> str:
-    """Return a path such as ``student_answers.i4x_1[2]``; names that could be mistaken are quoted, long paths cut."""
+    """Return a path as text, such as ``student_answers.i4x_1[2]``. Ambiguous names are quoted, long paths shortened."""
     if not path:
         return gettext("(the whole state)")
     return shorten("".join(_steps(path)).removeprefix("."), MAX_PATH_CHARACTERS)

@@ -1,9 +1,10 @@
-"""Going through two parsed states at once, without recursion: what is in one and not the same in the other.
+"""Compares two parsed states without recursion.
 
-This runs for every value of states of a megabyte, so it makes plain tuples, and none for equal scalars.
+States may have a megabyte. So this module uses plain tuples, and creates none for equal scalars.
 """
 
 import math
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db.models import TextChoices
@@ -11,14 +12,14 @@ from django.utils.translation import pgettext_lazy
 
 from history.comparison.formatting import Path, format_path, format_value
 
-# What the search for elements that moved in a list may cost; beyond it, elements are compared by position.
 MAX_ALIGNMENT_STEPS = 300_000
+"""comparisons made to find the common ends of lists; after these, elements are compared by position"""
 
 NOTHING: tuple[Any, ...] = ({}, [], "", None)
 
 
-class Kind(TextChoices):
-    """What became of a value."""
+class ChangeKind(TextChoices):
+    """Whether a value was added, removed or changed."""
 
     ADDED = "added", pgettext_lazy("value", "added")
     REMOVED = "removed", pgettext_lazy("value", "removed")
@@ -26,54 +27,54 @@ class Kind(TextChoices):
 
 
 class FieldChange(NamedTuple):
-    """One value that differs."""
+    """A value that differs between two states."""
 
     path: Path
-    """What was removed from a list has its older position, everything else its newer one."""
-    kind: Kind
+    """A value removed from a list has its position in the older list, any other its position in the newer one."""
+    kind: ChangeKind
     old: Any
-    """The plain value; None where it was added, as for null: ``kind`` tells them apart."""
+    """The value as plain JSON types; None if it was added, and also for null: see ``kind``."""
     new: Any
 
     @property
     def path_text(self) -> str:
-        """The path for people, such as ``student_answers.i4x_1[2]``."""
+        """The path as text, such as ``student_answers.i4x_1[2]``."""
         return format_path(self.path)
 
     @property
     def old_text(self) -> str:
-        """The older value as :func:`history.comparison.formatting.format_value`; empty where there was none."""
-        return "" if self.kind == Kind.ADDED else format_value(self.old)
+        """The older value from :func:`history.comparison.formatting.format_value`; empty if it was added."""
+        return "" if self.kind == ChangeKind.ADDED else format_value(self.old)
 
     @property
     def new_text(self) -> str:
-        """The newer value as :func:`history.comparison.formatting.format_value`; empty where there is none."""
-        return "" if self.kind == Kind.REMOVED else format_value(self.new)
+        """The newer value from :func:`history.comparison.formatting.format_value`; empty if it was removed."""
+        return "" if self.kind == ChangeKind.REMOVED else format_value(self.new)
 
 
 class ChangedField(NamedTuple):
-    """What became of a field as a whole; without its values, which may be large."""
+    """The change of a field as a whole, without its values, which may be large."""
 
     name: str
-    kind: Kind
+    kind: ChangeKind
     emptied: bool
     """whether a non-empty object, list or string became empty or null"""
     lost_items: bool
-    """whether something that is directly in it was removed, or emptied in the same sense"""
+    """whether a value directly inside was removed or became empty or null"""
     decreased: bool
-    """whether a number became smaller, or gave way to null or to nothing"""
+    """whether a number became smaller, became null or was removed"""
 
 
-# The way to a value: the way to what it is in, and its name or position there. Whole paths would cost their length.
 ParentPath = tuple[Any, str | int] | None
-Candidate = tuple[ParentPath, str | int, Kind, Any, Any]
-"""What holds a place, which place it is, and the values there, which are not the same scalar"""
+"""A linked list: the path of the container, and the name or position in it. Complete paths would need more memory."""
+Candidate = tuple[ParentPath, str | int, ChangeKind, Any, Any]
+"""The path of the container, a name or position in it, and the two values there, which are not equal scalars"""
 
-ADDED, REMOVED, CHANGED = Kind.ADDED, Kind.REMOVED, Kind.CHANGED
+ADDED, REMOVED, CHANGED = ChangeKind.ADDED, ChangeKind.REMOVED, ChangeKind.CHANGED
 
 
 class StateComparer:
-    """Compares fields, and gathers the changes, depth first: objects by name, lists by position."""
+    """Compares states depth first, objects by name and lists by position, and collects up to ``limit`` changes."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -82,9 +83,9 @@ class StateComparer:
         self._steps_left = MAX_ALIGNMENT_STEPS
 
     def fields(self, old: dict[str, Any], new: dict[str, Any]) -> list[ChangedField]:
-        """Return the fields that differ, by name."""
-        found = (self._field(pair) for pair in _in_objects(None, old, new))
-        return [field for field in found if field is not None]
+        """Return the fields that differ, sorted by name."""
+        fields = map(self._field, _in_objects(None, old, new))
+        return [field for field in fields if field is not None]
 
     def _field(self, field: Candidate) -> ChangedField | None:
         before = self.count
@@ -99,23 +100,23 @@ class StateComparer:
             return None
         emptied = kind is CHANGED and _emptied(old, new)
         lost_items = inside is not None and any(_emptied(pair[3], pair[4]) or pair[2] is REMOVED for pair in inside)
-        return ChangedField(str(name), kind, emptied, lost_items, _fell(old, new))
+        return ChangedField(str(name), kind, emptied, lost_items, _decreased(old, new))
 
     def _descend(self, pairs: list[Candidate]) -> None:
-        waiting = pairs[::-1]
-        while waiting:
-            pair = waiting.pop()
+        stack = pairs[::-1]
+        while stack:
+            pair = stack.pop()
             inside = self._inside((pair[0], pair[1]), pair)
             if inside is None:
                 self._record(pair)
             elif inside:
                 inside.reverse()
-                waiting += inside
+                stack += inside
 
     def _inside(self, link: ParentPath, pair: Candidate) -> list[Candidate] | None:
-        """Return the places inside that may differ; None if the values cannot be compared any further."""
+        """Return the candidates inside two containers; None if the values are not containers of the same type."""
         _, _, kind, old, new = pair
-        # Only what json.loads makes gets here: no subclasses.
+        # The values come from json.loads, so their types have no subclasses.
         if kind is not CHANGED or type(old) is not type(new):
             return None
         if type(old) is dict:
@@ -138,7 +139,7 @@ class StateComparer:
         return pairs
 
     def _in_common(self, old: list[Any], new: list[Any]) -> tuple[int, int]:
-        """Return how many elements two lists of different lengths begin with, and end with, in common."""
+        """Return the number of equal elements at the beginning, and at the end, of two lists of different lengths."""
         shorter = min(len(old), len(new))
         start = tail = 0
         while start < shorter and self._same(old[start], new[start]):
@@ -148,19 +149,19 @@ class StateComparer:
         return start, tail
 
     def _same(self, old: Any, new: Any) -> bool:
-        """Return whether values are the same, at every depth; False too once finding out has cost too much."""
-        waiting = [(old, new)]
-        while waiting:
-            one, other = waiting.pop()
+        """Return whether values are equal at every depth. Returns False after MAX_ALIGNMENT_STEPS comparisons."""
+        stack = [(old, new)]
+        while stack:
+            one, other = stack.pop()
             self._steps_left -= 1
             if self._steps_left < 0 or type(one) is not type(other):
                 return False
             if _equal_without_descending(one, other):
                 continue
             if type(one) is dict and one.keys() == other.keys():
-                waiting += [(value, other[name]) for name, value in one.items()]
+                stack += [(value, other[name]) for name, value in one.items()]
             elif type(one) is list and len(one) == len(other):
-                waiting += zip(one, other, strict=True)
+                stack += zip(one, other, strict=True)
             else:
                 return False
         return True
@@ -177,17 +178,13 @@ def _in_objects(link: ParentPath, old: dict[str, Any], new: dict[str, Any]) -> l
     pairs: list[Candidate] = [(link, name, CHANGED, old[name], new[name]) for name in changed]
     pairs += [(link, name, REMOVED, value, None) for name, value in old.items() if name not in new]
     pairs += [(link, name, ADDED, None, value) for name, value in new.items() if name not in old]
-    # No two have the same name, so the values are never compared.
-    pairs.sort(key=_place)
+    # By name alone: values cannot always be compared.
+    pairs.sort(key=itemgetter(1))
     return pairs
 
 
-def _place(pair: Candidate) -> Any:
-    return pair[1]
-
-
 def _equal_without_descending(old: Any, new: Any) -> bool:
-    """Return whether values are the same scalar, or both empty; False leaves open whether they are the same."""
+    """Return whether values are equal scalars, or both empty. After False, containers may still be equal."""
     if old is new:
         return True
     kind = type(old)
@@ -199,11 +196,11 @@ def _equal_without_descending(old: Any, new: Any) -> bool:
 
 
 def _emptied(old: Any, new: Any) -> bool:
-    """Return whether a non-empty object, list or string is empty, null or gone."""
+    """Return whether a non-empty object, list or string became empty or null, or was removed."""
     return isinstance(old, (dict, list, str)) and bool(old) and new in NOTHING
 
 
-def _fell(old: Any, new: Any) -> bool:
+def _decreased(old: Any, new: Any) -> bool:
     return _is_number(old) and (new is None or (_is_number(new) and new < old))
 
 

@@ -1,4 +1,4 @@
-"""Leaves a history database that just failed alone, so that only one write in a while waits for it."""
+"""Circuit breaker: after a failure, one write per HISTORY_RETRY_AFTER seconds tries the history database again."""
 
 import logging
 import os
@@ -16,10 +16,7 @@ PROBING = "probing"
 
 
 class Breaker:
-    """Tells whether to try the history database: always, while it works; one probe at a time, after it failed.
-
-    One for each process. Safe for threads. ``clock`` returns seconds that never go back.
-    """
+    """The circuit breaker of one process. Thread-safe. ``clock`` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -29,11 +26,11 @@ class Breaker:
 
     @property
     def state(self) -> str:
-        """``closed`` while entries are written directly, ``open`` while they wait, ``probing`` while one tries."""
+        """``closed``: calls are allowed; ``open``: calls are skipped; ``probing``: one call tries again."""
         return self._state
 
     def allows(self) -> bool:
-        """Return whether to try now.
+        """Return whether a call is allowed.
 
         After True, the caller must call :meth:`record_success`, :meth:`record_failure` or :meth:`cancel`.
         """
@@ -46,48 +43,43 @@ class Breaker:
             return self._state == CLOSED
 
     def record_success(self) -> None:
-        """Say that the database took entries."""
         if self._state == CLOSED:
             return
         with self._lock:
             self._state = CLOSED
-        logger.warning("The history database takes entries again.", extra={"event": "breaker_closed"})
+        logger.warning("The history database works again.", extra={"event": "breaker_closed"})
 
     def record_failure(self, error: BaseException) -> None:
-        """Say that the database failed: leave it alone for HISTORY_RETRY_AFTER seconds."""
+        """Record that the database failed. No call is allowed for HISTORY_RETRY_AFTER seconds."""
         with self._lock:
             opened = self._state == CLOSED
             self._state = OPEN
             self._retry_at = self._clock() + conf.HISTORY_RETRY_AFTER
         if opened:
             logger.error(
-                "The history database failed; entries wait beside the state for %s s at least: %s",
+                "The history database failed. Entries are stored as pending for at least %s s. Error: %s",
                 conf.HISTORY_RETRY_AFTER,
                 error,
                 extra={"event": "breaker_opened"},
             )
 
     def cancel(self) -> None:
-        """Say that there is no answer: the try was interrupted, which tells nothing about the database.
-
-        A probe is given back, and the next write makes it.
-        """
+        """Record that the call was interrupted without a result. The next call is the probe."""
         with self._lock:
             if self._state == PROBING:
                 self._state = OPEN
 
     def reset_after_fork(self) -> None:
-        """Begin in a forked process, where no other thread of the parent's is left to unlock or to end its probe."""
+        """Release the lock and the probe in a forked process: the threads that held them exist in the parent only."""
         self._lock = threading.Lock()
         self.cancel()
 
     def reset(self) -> None:
-        """Forget every failure."""
         with self._lock:
             self._state = CLOSED
 
 
-# Whether a server works is known to a process, not to a request: the next one must not wait for it again.
+# One for all requests of the process, so that the next request does not wait for the same failure.
 breaker = Breaker()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=breaker.reset_after_fork)

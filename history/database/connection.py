@@ -1,6 +1,7 @@
-"""Reading the history database without waiting for it longer than a page may take."""
+"""Calls of the history database with a time limit, and the errors of a history database that fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, router
@@ -14,36 +15,53 @@ from history.models import StudentModuleHistory
 from kvstore.versioning.transactions import is_lock_timeout
 
 READ_TIMEOUT_FACTOR = 2
-"""how many times longer than a write a page may take"""
+"""how many times HISTORY_TIMEOUT a page may take"""
+
+FAILURES = (DatabaseError, InterfaceError, ConnectionDoesNotExist)
+"""the errors of a database that is missing, unreachable or not migrated, or that rejects a statement"""
 
 T = TypeVar("T")
 
 
-def read_history(read: Callable[[], T]) -> T:
-    """Return what ``read`` reads of the history database; it may be called twice, so it only reads.
+@contextmanager
+def history_connection(*, timeout_factor: int = 1) -> Iterator[BaseDatabaseWrapper]:
+    """Yield the connection that entries are written to; calls on it fail after HISTORY_TIMEOUT times the factor.
 
-    ``read`` evaluates its query sets itself: ``in_time(lambda: list(entries))``. Raises HistoryUnavailable where the
-    database is missing, not migrated, refuses, or does not answer in time.
+    After a failure the connection is closed, unless it is in a transaction, so that the next call opens a new one.
+    Raises one of FAILURES.
     """
-    # A replica may lag behind the rows that decide which entries were committed.
+    # Not a replica: it may lag behind the rows that decide which entries were committed.
+    connection = connections[router.db_for_write(StudentModuleHistory)]
+    try:
+        with bounded(connection, conf.HISTORY_TIMEOUT, timeout_factor=timeout_factor):
+            yield connection
+    except FAILURES:
+        if not connection.in_atomic_block:
+            connection.close()
+        raise
+
+
+def read_history(read: Callable[[], T]) -> T:
+    """Return the result of ``read``, which reads the history database and may be called twice.
+
+    ``read`` must evaluate its query sets: ``read_history(lambda: list(entries))``. Raises HistoryUnavailable if the
+    database is missing, not migrated, rejects the query, or does not answer in time.
+    """
     alias = router.db_for_write(StudentModuleHistory)
     try:
         connection = connections[alias]
-        kept = connection.connection is not None
+        was_open = connection.connection is not None
         try:
-            return _bounded(read, connection)
+            return _read_once(read)
         except (OperationalError, InterfaceError) as error:
-            if connection.in_atomic_block or is_lock_timeout(error):
+            # The server may have closed an open connection long ago. A new one shows whether the server works.
+            if not was_open or connection.in_atomic_block or is_lock_timeout(error):
                 raise
-            # A connection that was kept may have died long ago; a new one tells whether the server did.
-            connection.close()
-            if not kept:
-                raise
-            return _bounded(read, connection)
-    except (DatabaseError, InterfaceError, ConnectionDoesNotExist) as error:
+        return _read_once(read)
+    except FAILURES as error:
         raise HistoryUnavailable(f"The history database {alias!r} cannot be read: {error}.") from error
 
 
-def _bounded(read: Callable[[], T], connection: BaseDatabaseWrapper) -> T:
-    with bounded(connection, conf.HISTORY_TIMEOUT, timeout_factor=READ_TIMEOUT_FACTOR):
+def _read_once(read: Callable[[], T]) -> T:
+    with history_connection(timeout_factor=READ_TIMEOUT_FACTOR):
         return read()

@@ -1,8 +1,8 @@
-"""Bounds how long a call may wait for a database server that accepts and never answers.
+"""Limits the time of a call to a database server that accepts connections and does not answer.
 
-A server-side timeout cannot: the server is what hangs. Shutting the client's socket down from another thread makes the
-blocked call fail at once, with the drivers of PostgreSQL and MySQL alike. SQLite has no server; it can only wait for a
-lock, and its busy timeout bounds that.
+A timeout in the server does not help if the server hangs. A thread shuts down the client's socket, so that the blocked
+call fails at once; this works with the drivers of PostgreSQL and MySQL. SQLite waits only for locks, and its busy
+timeout limits that.
 """
 
 import math
@@ -21,67 +21,65 @@ from history.exceptions import HistoryUnavailable
 from kvstore.versioning.transactions import is_lock_timeout
 
 POLL_INTERVAL = 0.05
-"""seconds between two looks at what is being waited for"""
+"""seconds between two checks of the deadlines"""
 
-# libpq takes a shorter one for two seconds.
 SHORTEST_CONNECT_TIMEOUT = 2
+"""seconds; libpq treats 1 as 2"""
+
 SERVERS = {"postgresql", "mysql"}
 
 SQLITE_TIMEOUT = 5.0
-"""seconds that Python's sqlite3 waits for a lock where OPTIONS has no ``timeout``"""
-
-LOCKED = "Another transaction locks the history database %(alias)r: %(error)s. Try again when it has ended."
+"""seconds that Python's sqlite3 waits for a lock if OPTIONS has no ``timeout``"""
 
 
 class Watchdog:
-    """Cuts the connections of calls that are past their deadline. Its thread runs while anybody waits."""
+    """Closes the socket of every database call that exceeds its deadline, from a thread of its own."""
 
     def __init__(self) -> None:
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """Begin, also in a forked process: the threads stayed with the parent, and so did the calls that wait.
+        """Start without calls. After a fork, the calls and the thread belong to the parent process.
 
-        Their sockets are the parent's too, so to cut one here would cut it there.
+        A shutdown of the parent's sockets in the child would also close them in the parent.
         """
         self._lock = threading.Lock()
-        self._waiting: dict[object, tuple[float, Callable[[], int | None]]] = {}
-        self._anybody = threading.Event()
+        self._calls: dict[object, tuple[float, Callable[[], int | None]]] = {}
+        self._has_calls = threading.Event()
         self._process = 0
 
     def watch(self, socket_of: Callable[[], int | None], deadline: float) -> object:
-        """Cut the socket at ``deadline`` (on the monotonic clock) unless the returned token is dropped before."""
+        """Close the socket at ``deadline`` (monotonic seconds) unless the returned token is dropped before."""
         token = object()
         with self._lock:
-            self._waiting[token] = (deadline, socket_of)
+            self._calls[token] = (deadline, socket_of)
             if self._process != os.getpid():
-                # Begun anew here too, as a server that forks by itself need not tell Python.
+                # Checked here too: a server that forks in C code does not call Python's fork handlers.
                 self._process = os.getpid()
-                self._anybody = threading.Event()
+                self._has_calls = threading.Event()
                 threading.Thread(target=self._run, name="history-deadline", daemon=True).start()
-        self._anybody.set()
+        self._has_calls.set()
         return token
 
     def drop(self, token: object) -> None:
-        """Stop watching."""
         with self._lock:
-            self._waiting.pop(token, None)
+            self._calls.pop(token, None)
 
     def _run(self) -> None:
-        anybody = self._anybody
-        while anybody.wait():
+        has_calls = self._has_calls
+        while has_calls.wait():
             with self._lock:
                 now = time.monotonic()
-                for token, (deadline, socket_of) in list(self._waiting.items()):
-                    # While the driver still connects there is no socket to cut: look again.
+                for token, (deadline, socket_of) in list(self._calls.items()):
+                    # While the driver connects, there is no socket yet: try again later.
                     if now >= deadline and shutdown_socket(socket_of()):
-                        del self._waiting[token]
-                if not self._waiting:
-                    anybody.clear()
+                        del self._calls[token]
+                if not self._calls:
+                    has_calls.clear()
             time.sleep(POLL_INTERVAL)
 
 
-# One thread for the process, whatever the number of connections and threads that write.
+# One thread for all connections of the process.
 watchdog = Watchdog()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=watchdog.reset_after_fork)
@@ -89,9 +87,9 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def bounded(connection: BaseDatabaseWrapper, seconds: float, *, timeout_factor: int = 1) -> Iterator[None]:
-    """Let statements on ``connection`` fail that take longer than ``seconds`` times ``timeout_factor``.
+    """Limit the statements inside to ``seconds * timeout_factor``; a later one fails with the driver's error.
 
-    On SQLite each statement waits ``seconds`` at most for a lock; patience is for work, which that wait is not.
+    On SQLite each statement waits at most ``seconds`` for a lock; the factor is for work only.
     """
     if connection.vendor == "sqlite":
         with _bounded_lock_wait(connection, seconds):
@@ -114,24 +112,25 @@ def bounded(connection: BaseDatabaseWrapper, seconds: float, *, timeout_factor: 
 
 @contextmanager
 def unavailable_while_locked(alias: str) -> Iterator[None]:
-    """Raise HistoryUnavailable where the history database waited for a lock as long as it may.
+    """Raise HistoryUnavailable instead of the history database's error for a lock timeout.
 
-    For statements inside a transaction on ``default``, which would take the error for a conflict of its own and begin
-    again, while learners wait for what it has locked.
+    For statements inside a transaction on ``default``: it would treat the error as a conflict of its own and retry,
+    and writes of learners would wait for its locks.
     """
     try:
         yield
     except OperationalError as error:
         if is_lock_timeout(error):
-            raise HistoryUnavailable(LOCKED % {"alias": alias, "error": error}) from error
+            message = f"Another transaction locks the history database {alias!r}: {error}. Try again later."
+            raise HistoryUnavailable(message) from error
         raise
 
 
 @contextmanager
 def _bounded_lock_wait(connection: BaseDatabaseWrapper, seconds: float) -> Iterator[None]:
-    """Set SQLite's busy timeout on the driver's connection, where Django counts no statement, and put it back."""
+    """Set SQLite's busy timeout, and reset it afterwards; on the driver's connection, so that no query is counted."""
     if connection.connection is None:
-        before = _connect_waiting(connection, seconds)
+        before = _connect_within(connection, seconds)
     else:
         before = connection.connection.execute("PRAGMA busy_timeout").fetchone()[0]
     driver = connection.connection
@@ -139,18 +138,18 @@ def _bounded_lock_wait(connection: BaseDatabaseWrapper, seconds: float) -> Itera
     try:
         yield
     finally:
-        # The block may have closed the connection.
+        # The statements inside may have closed the connection.
         if connection.connection is driver:
             _set_busy_timeout(driver, before)
 
 
 def _set_busy_timeout(driver: Any, milliseconds: float) -> None:
-    # Fetched, because a statement that is not finished stays open.
+    # Fetched, because the statement stays open until its result is read.
     driver.execute(f"PRAGMA busy_timeout = {max(0, int(milliseconds))}").fetchall()
 
 
-def _connect_waiting(connection: BaseDatabaseWrapper, seconds: float) -> float:
-    """Connect to an SQLite file, waiting ``seconds`` at most for a lock; return its own timeout in milliseconds."""
+def _connect_within(connection: BaseDatabaseWrapper, seconds: float) -> float:
+    """Open an SQLite file, waiting at most ``seconds`` for a lock; return its configured timeout in milliseconds."""
     settings = connection.settings_dict
     options = settings.get("OPTIONS", {})
     connection.settings_dict = settings | {"OPTIONS": {**options, "timeout": max(0, seconds)}}
@@ -162,7 +161,7 @@ def _connect_waiting(connection: BaseDatabaseWrapper, seconds: float) -> float:
 
 
 def shutdown_socket(descriptor: int | None) -> bool:
-    """Shut a socket down; False where there is none yet. One that is down already needs no cutting."""
+    """Shut down a socket, if it is still open. Return False if there is no socket yet."""
     if descriptor is None:
         return False
     with suppress(OSError):
@@ -175,9 +174,9 @@ def shutdown_socket(descriptor: int | None) -> bool:
 
 
 def _socket_of(connection: BaseDatabaseWrapper) -> Callable[[], int | None]:
-    """Return what gives the connection's socket, callable from another thread."""
+    """Return a function that returns the connection's socket and can be called from another thread."""
     if connection.vendor == "mysql":
-        # mysqlclient answers only in the thread that uses the connection.
+        # mysqlclient allows calls only from the thread that uses the connection.
         descriptor: int = connection.connection.fileno()
         return lambda: descriptor
     return lambda: connection.connection.fileno() if connection.connection is not None else None
@@ -187,7 +186,7 @@ def _limit_connecting(connection: BaseDatabaseWrapper, seconds: float) -> None:
     options = connection.settings_dict.get("OPTIONS", {})
     limit = max(SHORTEST_CONNECT_TIMEOUT, math.ceil(seconds))
     given = options.get("connect_timeout")
-    # This connection's own copy: the settings stay as they are.
+    # A copy for this connection: the project's settings stay unchanged.
     connection.settings_dict = connection.settings_dict | {
         "OPTIONS": {**options, "connect_timeout": min(limit, int(given)) if given else limit}
     }

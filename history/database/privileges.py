@@ -1,6 +1,6 @@
-"""Which privileges to change or remove entries the role of a connection has: the database itself is asked.
+"""Asks the database for the privileges of a connection's role to change or remove entries.
 
-Nothing is written, and no row is read. A database without roles, such as SQLite, gives no answer.
+Writes nothing and reads no entries. Databases without roles, such as SQLite, are not supported.
 """
 
 import re
@@ -30,14 +30,15 @@ MYSQL_GRANT = re.compile(r"GRANT (?P<privileges>.+) ON (?P<database>\*|[`\"].+[`
 
 @dataclass(frozen=True)
 class Privileges:
-    """A role, and its privileges to change or remove entries."""
+    """A role of a database."""
 
     role: str
     excessive: tuple[str, ...]
+    """its privileges to change or remove entries"""
 
 
 def privileges(alias: str) -> Privileges | None:
-    """Ask a database for the privileges of its connection's role; None where the database has no roles.
+    """Return the privileges of a connection's role, None if the database has no roles.
 
     The table of entries must exist. Raises the error of the database.
     """
@@ -63,8 +64,8 @@ def _ask_mysql(connection: BaseDatabaseWrapper) -> Privileges:
 
 
 def _may_delete(cursor: CursorWrapper) -> bool:
-    # EXPLAIN needs the privileges of the statement and does not run it. SHOW GRANTS is not enough: a grant on a
-    # database to the same user name at another host has an effect, and is not shown.
+    # EXPLAIN needs the privileges of the statement and does not run it. SHOW GRANTS is not sufficient: it omits a grant
+    # on the database to the same user name at another host, although the grant is effective.
     try:
         cursor.execute(f"EXPLAIN DELETE FROM {TABLE} WHERE 1 = 0")  # noqa: S608  the model's name
     except OperationalError as error:
@@ -75,7 +76,7 @@ def _may_delete(cursor: CursorWrapper) -> bool:
 
 
 def _may_drop(cursor: CursorWrapper) -> bool:
-    """Return whether the role may TRUNCATE, which needs DROP. EXPLAIN does not know TRUNCATE."""
+    """Return whether the role may TRUNCATE, which needs DROP. EXPLAIN does not support TRUNCATE."""
     cursor.execute("SHOW GRANTS")
     patterns = [pattern for (line,) in cursor.fetchall() for pattern in _databases_of_drop(line)]
     for pattern in patterns:
@@ -86,7 +87,7 @@ def _may_drop(cursor: CursorWrapper) -> bool:
 
 
 def _databases_of_drop(line: str) -> Iterator[str]:
-    """Yield the pattern of the databases in which one line of SHOW GRANTS grants DROP on the table of entries."""
+    """Yield the pattern of the databases where a line of SHOW GRANTS grants DROP on the table of entries."""
     grant = MYSQL_GRANT.match(line)
     if grant is None or not {"DROP", "ALL PRIVILEGES"} & set(grant["privileges"].split(", ")):
         return

@@ -1,4 +1,4 @@
-"""The versions of a timeline for a terminal, or one JSON object each."""
+"""The versions of a timeline as lines of text or as JSON objects."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,32 +11,29 @@ from django.utils.translation import ngettext
 
 from history.comparison.diff import Difference, diff
 from history.comparison.flags import Flag, flags_for, predecessor
-from history.comparison.json_diff import FieldChange, Kind
+from history.comparison.json_diff import ChangeKind, FieldChange
 from history.export import iso, record, sha256_of, size_of
-from history.management.terminal import wrapped
 from history.models import Entry
 
 SHOWN_CHANGES = 5
-SIGNS = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~"}
-INDENT = "  "
-HANGING = "    "
+SIGNS = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "-", ChangeKind.CHANGED: "~"}
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """An entry and what it is against the one before it."""
+    """An entry and its difference from the previous version."""
 
     entry: Entry
     before: Entry | None
-    """the version before it of the same row"""
+    """the previous version of the same row"""
     difference: Difference
-    marks: tuple[Flag, ...]
+    flags: tuple[Flag, ...]
 
 
 def versions(entries: Iterable[Entry], *, limit: int) -> Iterator[Version]:
-    """Yield a version for each entry of a timeline, comparing it with the next; holds two entries at once.
+    """Yield a version for each entry of a timeline, newest first. Holds two entries in memory.
 
-    ``limit`` is how many changes each holds.
+    ``limit`` is the number of changes in each difference.
     """
     for entry, older in pairwise(chain(entries, [None])):
         if entry is not None:
@@ -46,10 +43,10 @@ def versions(entries: Iterable[Entry], *, limit: int) -> Iterator[Version]:
 
 
 def as_json(version: Version) -> dict[str, Any]:
-    """Return an entry's record with what was noticed and what changed; values as text, and cut where long."""
+    """Return the record of an entry with its flags and changes. Values are text, shortened if long."""
     difference = version.difference
     return record(version.entry) | {
-        "marks": [str(mark) for mark in version.marks],
+        "marks": [str(flag) for flag in version.flags],
         "change_count": difference.count,
         "changes": [
             {"path": change.path, "kind": str(change.kind), "old": change.old_text, "new": change.new_text}
@@ -59,26 +56,25 @@ def as_json(version: Version) -> dict[str, Any]:
 
 
 def as_lines(version: Version, name: Callable[[int], str], *, with_state: bool) -> Iterator[str]:
-    """Yield the lines of a version, none wider than a terminal."""
+    """Yield the lines of a version; the text may contain unprintable characters."""
     entry = version.entry
     heading = _("version %(version)s  %(action)s  %(time)s")
-    shown = {"version": entry.version, "action": entry.get_action_display(), "time": time_text(entry)}
-    yield from wrapped(heading % shown, hanging=HANGING)
-    for line in (*_who_and_why(entry, name), *_grade(version), *_noticed(version), *_changes(version.difference)):
-        yield from wrapped(line, INDENT, HANGING)
+    yield heading % {"version": entry.version, "action": entry.get_action_display(), "time": time_text(entry)}
+    for line in (*_origin(entry, name), *_grade(version), *_flags(version), *_changes(version.difference)):
+        yield f"  {line}"
     if with_state:
         yield from state_lines(entry.state)
     yield ""
 
 
 def state_lines(state: str | None) -> Iterator[str]:
-    """Yield the lines of a stored state, as it is but for what does not print, after its size and hash."""
+    """Yield the size and the hash of a stored state, then the state."""
     if state is None:
-        yield from wrapped(_("no state"), INDENT)
+        yield "  " + _("no state")
         return
-    about = {"size": size_of(state), "hash": sha256_of(state)}
-    yield from wrapped(_("state of %(size)d bytes, SHA-256 %(hash)s:") % about, INDENT, HANGING)
-    yield from wrapped(state, HANGING, HANGING)
+    values = {"size": size_of(state), "hash": sha256_of(state)}
+    yield "  " + _("state of %(size)d bytes, SHA-256 %(hash)s:") % values
+    yield f"    {state}"
 
 
 def time_text(entry: Entry) -> str:
@@ -88,15 +84,15 @@ def time_text(entry: Entry) -> str:
     return timezone.localtime(entry.created).strftime("%Y-%m-%d %H:%M:%S.%f %Z")
 
 
-def person(user_id: int, name: Callable[[int], str]) -> str:
-    """Return what to call a user."""
-    found = {"id": user_id, "name": name(user_id)}
-    return _("%(name)s (id:%(id)d)") % found if found["name"] else _("a deleted user (id:%(id)d)") % found
+def format_user(user_id: int, username: str) -> str:
+    """Return the username and the id; ``username`` is empty for a deleted user."""
+    values = {"id": user_id, "name": username}
+    return _("%(name)s (id:%(id)d)") % values if username else _("a deleted user (id:%(id)d)") % values
 
 
-def _who_and_why(entry: Entry, name: Callable[[int], str]) -> Iterator[str]:
+def _origin(entry: Entry, name: Callable[[int], str]) -> Iterator[str]:
     if entry.actor_id is not None:
-        yield _("by %(actor)s") % {"actor": person(entry.actor_id, name)}
+        yield _("by %(actor)s") % {"actor": format_user(entry.actor_id, name(entry.actor_id))}
     if entry.reason:
         yield _("reason: %(reason)s") % {"reason": entry.reason}
     if entry.request_id:
@@ -120,9 +116,9 @@ def _grade_text(entry: Entry) -> str:
     return grade if most == "-" else f"{grade}/{most}"
 
 
-def _noticed(version: Version) -> Iterator[str]:
-    if version.marks:
-        yield f"! {', '.join(str(mark.label) for mark in version.marks)}"
+def _flags(version: Version) -> Iterator[str]:
+    if version.flags:
+        yield f"! {', '.join(str(flag.label) for flag in version.flags)}"
     if version.difference.newer_error:
         yield _("the state cannot be read: %(error)s") % {"error": version.difference.newer_error}
 

@@ -67,8 +67,8 @@ class Migration(migrations.Migration):
                 ("digest", kvstore.fields.DigestField()),
             ],
             options={
-                "verbose_name": "waiting history entry",
-                "verbose_name_plural": "waiting history entries",
+                "verbose_name": "pending history entry",
+                "verbose_name_plural": "pending history entries",
                 "indexes": [models.Index(fields=["module_state_key", "student_id"], name="xblock_history_pending_idx")],
                 "constraints": [
                     models.UniqueConstraint(
@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "history entry",
                 "verbose_name_plural": "history entries",
                 "permissions": [
-                    ("restore_studentmodule", "Can put a version of a learner's state back"),
+                    ("restore_studentmodule", "Can restore a version of a learner's state"),
                     ("export_studentmodulehistory", "Can export history entries"),
                 ],
                 "base_manager_name": "objects",

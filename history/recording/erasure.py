@@ -1,16 +1,18 @@
-"""Removes the entries of deleted rows, where the project's setting says that nothing of them shall stay."""
+"""Erasure: removes the entries of deleted rows if HISTORY_ON_DELETE is "erase"."""
 
 import logging
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connections, models, router, transaction
+from django.db import router, transaction
 from django.utils import timezone
-from django.utils.connection import ConnectionDoesNotExist
 
 from history.conf import conf
-from history.database.deadline import bounded, unavailable_while_locked
+from history.database.connection import FAILURES, history_connection
+from history.database.deadline import unavailable_while_locked
 from history.models import IDENTIFYING_COLUMNS, Erasure, PendingHistory, StudentModuleHistory
+from history.recording.pending import pending_entries
+from kvstore.querysets import unguarded
 from kvstore.signals import DELETED, StateVersion
 from kvstore.versioning import sql
 from kvstore.versioning.transactions import in_transaction
@@ -21,44 +23,41 @@ ERASE = "erase"
 
 
 def erase_when_committed(versions: Sequence[StateVersion], using: str) -> None:
-    """Erase the entries of the rows that these versions delete, once their deletion is committed.
+    """Erase the entries of the rows that these versions delete, after the deletion commits.
 
-    Not before: a deletion that is rolled back must not cost the history. Should the history database fail then, the
-    entries stay, each row's ending in ``deleted``, and ``verify_history --repair`` erases them.
+    Not before: the deletion may be rolled back. If the history database fails, the entries remain, each row's last one
+    ``deleted``, and ``verify_history --repair`` erases them.
     """
-    ended = [version for version in versions if version.action == DELETED]
-    if ended and conf.HISTORY_ON_DELETE == ERASE:
-        transaction.on_commit(lambda: _erase_all(ended), using=using)
+    deletions = [version for version in versions if version.action == DELETED]
+    if deletions and conf.HISTORY_ON_DELETE == ERASE:
+        transaction.on_commit(lambda: _erase_all(deletions), using=using)
 
 
 def erase_entries(row_id: int, identity: tuple[int, str, str]) -> None:
-    """Remove all entries of a deleted row with this learner, course and block, delivered and pending.
+    """Remove all entries, delivered and pending, of a deleted row with this learner, course and block.
 
-    Records the erasure first, so that a sealed entry that is erased is told from one that was removed otherwise.
-    Raises the error of the database.
+    An Erasure is stored first: it tells an erased sealed entry from one that was removed otherwise. Raises the error of
+    the database.
     """
-    using = router.db_for_write(PendingHistory)
     own = dict(zip(("student_id", "course_id", "module_state_key"), identity, strict=True), student_module_id=row_id)
-    pending = PendingHistory.objects.using(using).filter(**own)
-    delivered: models.QuerySet[Any] = models.QuerySet(
-        StudentModuleHistory, using=router.db_for_write(StudentModuleHistory)
-    )
+    pending = pending_entries().filter(**own)
+    delivered = unguarded(StudentModuleHistory, router.db_for_write(StudentModuleHistory)).filter(**own)
 
     def erase() -> None:
-        # Locked: this waits for a delivery that has them in hand, and no other brings one in behind. If the history
-        # database fails, all of them stay, the row's deletion among them, which allows to erase the others.
-        found = list(pending.select_for_update().values_list("pk", "version", "digest"))
+        # The lock waits for a delivery of these entries and prevents another. If the history database fails, all
+        # entries remain, also ``deleted``, without which the others could not be erased later.
+        locked: list[tuple[Any, ...]] = list(pending.select_for_update().values_list("pk", "version", "digest"))
         with unavailable_while_locked(delivered.db):
-            stored = list(delivered.filter(**own).values_list("pk", "version", "digest"))
-            if found or stored:
-                _record(row_id, [values[1:] for values in found + stored])
-            delivered.filter(**own).delete()
-        pending.filter(pk__in=[values[0] for values in found]).delete()
+            stored = list(delivered.values_list("pk", "version", "digest"))
+            if locked or stored:
+                _store_erasure(row_id, [values[1:] for values in locked + stored])
+            delivered.delete()
+        pending_entries().filter(pk__in=[values[0] for values in locked]).delete()
 
-    in_transaction(erase, using=using)
+    in_transaction(erase, using=router.db_for_write(PendingHistory))
 
 
-def _record(row_id: int, versions: Sequence[tuple[int, bytes]]) -> None:
+def _store_erasure(row_id: int, versions: Sequence[tuple[int, bytes]]) -> None:
     version, digest = max(versions)
     columns = (*IDENTIFYING_COLUMNS, "entries", "created")
     values = (row_id, version, digest, len(set(versions)), timezone.now())
@@ -66,20 +65,16 @@ def _record(row_id: int, versions: Sequence[tuple[int, bytes]]) -> None:
     sql.insert_missing(Erasure, columns, [values], using, unique_columns=IDENTIFYING_COLUMNS)
 
 
-def _erase_all(ended: Sequence[StateVersion]) -> None:
-    connection = None
+def _erase_all(deletions: Sequence[StateVersion]) -> None:
     try:
-        connection = connections[router.db_for_write(StudentModuleHistory)]
-        with bounded(connection, conf.HISTORY_TIMEOUT):
-            for version in ended:
+        with history_connection():
+            for version in deletions:
                 identity = (version.student_id, version.course_id, version.module_state_key)
                 erase_entries(version.student_module_id, identity)
-    except (DatabaseError, InterfaceError, ConnectionDoesNotExist) as error:
+    except FAILURES as error:
         logger.error(
-            "Entries of %s deleted rows were not erased; verify_history --repair will: %s",
-            len(ended),
+            "The entries of %s deleted rows were not erased. Run `manage.py verify_history --repair`. Error: %s",
+            len(deletions),
             error,
             extra={"event": "erasure_failed"},
         )
-        if connection is not None and not connection.in_atomic_block:
-            connection.close()

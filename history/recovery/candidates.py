@@ -1,4 +1,4 @@
-"""Reads the rows that may be behind the history, with all entries of each, without the states, which may be large."""
+"""Finds the rows that may be older than their history, and reads all entries of each, without the states."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from django.db.models import Count, Max
 from history.models import Erasure, PendingHistory
 from history.reading.chain import LINK_COLUMNS, EntryLink, Link
 from history.reading.scan import KEYS, Identity, delivered
-from history.recovery.plan import Present
+from history.recovery.plan import PresentVersion
 from kvstore.models import StudentModule
+from kvstore.querysets import unguarded
 from kvstore.signals import StateVersion
 from kvstore.storage.reading import stored_text
 
@@ -23,38 +24,39 @@ ENTRY_COLUMNS = [stored_text(name) if name in KEYS else name for name in StateVe
 
 
 @dataclass(frozen=True)
-class Lineage:
-    """A row id and a learner's block, with the row that has both and all entries that have both."""
+class Candidate:
+    """A row id and a learner's block, with the row and all entries that have both."""
 
     row_id: int
     identity: Identity
-    present: Present | None
-    """None where there is no such row"""
+    present: PresentVersion | None
+    """None if the row does not exist"""
     links: list[EntryLink]
     erased: datetime | None
-    """when the entries of a row with this id were erased that was deleted after the present version was written"""
+    """when the entries of this row id were erased, if that was after the present version"""
 
-    def read_again(self) -> Lineage:
-        """Return the same as it is now."""
-        now = (found for found in lineages([self.row_id]) if found.identity == self.identity)
-        return next(now, Lineage(self.row_id, self.identity, None, [], None))
+    def reload(self) -> Candidate:
+        found = (candidate for candidate in candidates([self.row_id]) if candidate.identity == self.identity)
+        return next(found, Candidate(self.row_id, self.identity, None, [], None))
 
 
 def highest_row_id() -> int:
-    """Return the highest row id that the history has, or had before an erasure; 0 where there is none."""
-    highest = (entries.aggregate(highest=Max("student_module_id"))["highest"] for entries in (delivered(), _erasures()))
+    """Return the highest row id of all entries and recorded erasures; 0 without any."""
+    highest = (
+        entries.aggregate(highest=Max("student_module_id"))["highest"] for entries in (delivered(), _stored(Erasure))
+    )
     return max(found or 0 for found in highest)
 
 
-def suspects(ids: Sequence[int]) -> list[int]:
-    """Return those of successive row ids that recovery has to look at, in order.
+def candidate_ids(ids: Sequence[int]) -> list[int]:
+    """Return the ids of candidates among successive row ids, in order.
 
-    A row is as the history has it where no version is above its own and none has two entries. The database counts, so
-    that no entry of such a row is sent.
+    Leaves out a row if none of its entries has a higher version and no version has two entries. The database counts, so
+    the entries of such a row are not transferred.
     """
     between = (ids[0], ids[-1])
-    versions = dict(_rows().filter(pk__range=between).values_list("pk", "version"))
-    found = set(_row_ids(_pending(), between)) | set(_row_ids(_erasures(), between))
+    versions = dict(_stored(StudentModule).filter(pk__range=between).values_list("pk", "version"))
+    found = set(_row_ids(_stored(PendingHistory), between)) | set(_row_ids(_stored(Erasure), between))
     history = delivered().filter(student_module_id__range=between).order_by()
     counts = {"highest": Max("version"), "entries": Count("version"), "numbers": Count("version", distinct=True)}
     for row_id, highest, entries, numbers in history.values_list("student_module_id").annotate(**counts):
@@ -63,73 +65,62 @@ def suspects(ids: Sequence[int]) -> list[int]:
     return sorted(found)
 
 
-def lineages(row_ids: Collection[int]) -> Iterator[Lineage]:
-    """Yield a lineage for each learner's block that has, or had, one of these row ids, in the order of the ids."""
-    rows = _present(row_ids)
+def candidates(row_ids: Collection[int]) -> Iterator[Candidate]:
+    """Yield a candidate for each learner's block that has, or had, one of these row ids, lowest id first."""
+    rows = _present_versions(row_ids)
     links: dict[tuple[int, Identity], list[EntryLink]] = {key: [] for key in rows}
     for entries in _entries():
-        own = entries.filter(student_module_id__in=row_ids)
-        for values in own.values_list(*IDENTITY, *LINK_COLUMNS):
+        for values in entries.filter(student_module_id__in=row_ids).values_list(*IDENTITY, *LINK_COLUMNS):
             link = EntryLink(*values[3:])
             links.setdefault((link.student_module_id, values[:3]), []).append(link)
-    erasures = _erasures().filter(student_module_id__in=row_ids)
-    erased = list(erasures.values_list("student_module_id", "version", "created"))
+    erasures = list(_stored(Erasure).filter(student_module_id__in=row_ids))
     for row_id, identity in sorted(links):
         present = rows.get((row_id, identity))
-        later = (
-            when for erased_id, version, when in erased if erased_id == row_id and _is_after(version, when, present)
-        )
-        yield Lineage(row_id, identity, present, links[row_id, identity], max(later, default=None))
+        own = (erasure for erasure in erasures if erasure.student_module_id == row_id)
+        later = (erasure.created for erasure in own if _is_after(erasure, present))
+        yield Candidate(row_id, identity, present, links[row_id, identity], max(later, default=None))
 
 
-def is_superseded(lineage: Lineage, link: Link, until: datetime) -> bool:
-    """Return whether an entry of another row of the same learner and block was written after ``link``, until a moment.
+def has_later_row(candidate: Candidate, link: Link, until: datetime) -> bool:
+    """Return whether the learner's block has an entry of another row that was written after ``link``, up to ``until``.
 
-    A learner has one row of a block, so the row of ``link`` was gone then, or was never committed.
+    A learner has one row of a block, so at that time the row of ``link`` was deleted or had never been committed.
     """
-    own = dict(zip(("student_id", *KEYS), lineage.identity, strict=True))
+    own = dict(zip(("student_id", *KEYS), candidate.identity, strict=True))
     later = {"created__gt": link.created, "created__lte": until}
-    others = (entries.filter(**own, **later).exclude(student_module_id=lineage.row_id) for entries in _entries())
+    others = (entries.filter(**own, **later).exclude(student_module_id=candidate.row_id) for entries in _entries())
     return any(entries.exists() for entries in others)
 
 
-def entry_of(link: Link) -> StateVersion | None:
-    """Return an entry with all its values; None where it is gone."""
-    place = {"student_module_id": link.student_module_id, "version": link.version, "digest": link.digest}
-    # Most are delivered; a pending one may be delivered in between.
-    for entries in (delivered(), _pending(), delivered()):
-        for values in entries.filter(**place).values_list(*ENTRY_COLUMNS):
+def read_entry(link: Link) -> StateVersion | None:
+    """Return the entry with all its values; None if it was removed."""
+    key = {"student_module_id": link.student_module_id, "version": link.version, "digest": link.digest}
+    # Most entries are delivered; a delivery may move a pending one between the first two queries.
+    for entries in (delivered(), _stored(PendingHistory), delivered()):
+        for values in entries.filter(**key).values_list(*ENTRY_COLUMNS):
             return StateVersion(*values)
     return None
 
 
-def _present(row_ids: Collection[int]) -> dict[tuple[int, Identity], Present]:
-    rows = _rows().filter(pk__in=row_ids).values_list("pk", *IDENTITY, "version", "digest", "modified")
-    return {(values[0], values[1:4]): Present(*values[4:]) for values in rows}
+def _present_versions(row_ids: Collection[int]) -> dict[tuple[int, Identity], PresentVersion]:
+    rows = _stored(StudentModule).filter(pk__in=row_ids).values_list("pk", *IDENTITY, "version", "digest", "modified")
+    return {(values[0], values[1:4]): PresentVersion(*values[4:]) for values in rows}
 
 
-def _is_after(version: int, moment: datetime, present: Present | None) -> bool:
-    return (
-        present is not None and version > present.version and present.modified is not None and moment > present.modified
-    )
+def _is_after(erasure: Erasure, present: PresentVersion | None) -> bool:
+    if present is None or present.modified is None:
+        return False
+    return erasure.version > present.version and erasure.created > present.modified
 
 
 def _row_ids(entries: models.QuerySet[Any], between: tuple[int, int]) -> models.QuerySet[Any, int]:
     return entries.filter(student_module_id__range=between).values_list("student_module_id", flat=True).distinct()
 
 
-def _rows() -> models.QuerySet[StudentModule]:
-    return StudentModule.objects.using(router.db_for_write(StudentModule))
-
-
 def _entries() -> tuple[models.QuerySet[Any], models.QuerySet[Any]]:
-    # What is pending before what is delivered: it may be delivered in between.
-    return _pending(), delivered()
+    # Pending entries first: a delivery may move one between the queries.
+    return _stored(PendingHistory), delivered()
 
 
-def _pending() -> models.QuerySet[PendingHistory]:
-    return PendingHistory.objects.using(router.db_for_write(PendingHistory))
-
-
-def _erasures() -> models.QuerySet[Erasure]:
-    return Erasure.objects.using(router.db_for_write(Erasure))
+def _stored(model: Any) -> models.QuerySet[Any]:
+    return unguarded(model, router.db_for_write(model))

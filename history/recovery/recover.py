@@ -1,8 +1,7 @@
-"""Restores the rows of `default` that the history proves, after `default` was restored from a backup."""
+"""Restores rows of `default` from the history, after `default` was restored from a backup."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +13,14 @@ from django.db.models import Count
 from history.conf import ALL_BLOCK_TYPES, conf, is_recorded
 from history.models import StudentModuleHistory
 from history.reading.scan import next_row_ids
-from history.recovery.candidates import Lineage, entry_of, highest_row_id, is_superseded, lineages, suspects
+from history.recovery.candidates import (
+    Candidate,
+    candidate_ids,
+    candidates,
+    has_later_row,
+    highest_row_id,
+    read_entry,
+)
 from history.recovery.plan import Period, Plan, plan
 from history.recovery.results import RecoveredRow, Recovery, Result
 from kvstore.exceptions import WriteConflict
@@ -27,25 +33,23 @@ from kvstore.versioning.digests import FORMAT, digest_of, format_of
 from kvstore.versioning.versions import now
 
 BATCH_SIZE = 500
-"""row ids compared at once"""
+"""row ids"""
 
 ATTEMPTS = 5
-"""how often a row is planned that is written to meanwhile"""
+"""for a row that other transactions change meanwhile"""
 
-
-OUTCOMES = {
+RESULTS = {
     Outcome.TAKEN: Result.TAKEN,
     Outcome.OTHER_ROW: Result.OTHER_ROW,
     Outcome.NO_LEARNER: Result.MISSING_LEARNER,
     Outcome.MOVED: Result.CHANGED_MEANWHILE,
 }
 
-
 Report = Callable[[RecoveredRow], object]
 
 
 class Options(NamedTuple):
-    """How a run restores."""
+    """The options of a run."""
 
     period: Period
     only_proved: bool
@@ -61,56 +65,52 @@ def recover(
     only_proved: bool = False,
     since: datetime | None = None,
     until: datetime | None = None,
-    batch_size: int = BATCH_SIZE,
-    pause: float = 0,
     stop: Callable[[], bool] = lambda: False,
     after_batch: Callable[[], object] = lambda: None,
 ) -> None:
-    """Restore rows after ``progress.last_id`` in the order of their ids, each in a transaction of its own.
+    """Restore the rows above ``progress.last_id`` in the order of their ids, each in its own transaction.
 
-    Ids of new rows are first raised above those of the history. ``report`` is called with what became of each row:
-    with a restored one before its transaction commits, so that a report misses no row that was restored. If the commit
-    fails, the row is reported again, now or by the next run; the last report of a row counts.
+    First raises the ids of new rows above those of the history. Calls ``report`` with the result of each row, for a
+    restored row before its transaction commits. If the commit fails, the row is reported again, by this run or the
+    next one; its last report counts.
 
-    ``only_proved`` leaves out versions that may have been rolled back. ``since``, the moment of the backup, leaves out
-    those of them that were written long before it, and ``until``, the moment of the loss, those that were written
-    later; without it, the moment at which the run begins. ``dry_run`` writes nothing. ``pause`` is in seconds, after
-    each batch.
+    ``only_proved`` excludes versions that may have been rolled back. Of these, ``since``, the time of the backup,
+    excludes versions from more than an hour before, and ``until``, the time of the loss (default: now), later versions.
+    ``dry_run`` writes nothing.
 
-    Safe to run twice, and while learners write. Call it outside of a transaction. Raises the error of a database that
-    fails; ``progress`` then has the id to continue after.
+    Safe to run twice, and while learners write. Call it outside a transaction. Raises the error of a database that
+    fails; a run with the same ``progress`` continues.
     """
-    if not is_apart():
+    if not has_own_database():
         return
     options = Options(Period(since, until or now()), only_proved, dry_run, report)
     highest = highest_row_id()
     progress.next_id = keep_above(StudentModule, highest, router.db_for_write(StudentModule), dry_run=dry_run)
     # Rows above the highest id are new.
-    while not stop() and (ids := _ids_up_to(highest, progress.last_id, batch_size)):
-        for lineage in lineages(suspects(ids)):
-            progress.last_id = lineage.row_id - 1
+    while not stop() and (ids := _ids_up_to(highest, progress.last_id)):
+        for candidate in candidates(candidate_ids(ids)):
+            progress.last_id = candidate.row_id - 1
             if stop():
                 return
-            for row in _recovered(lineage, options):
+            for row in _recover_row(candidate, options):
                 progress.add(row)
         progress.rows += len(ids)
         progress.last_id = ids[-1]
         after_batch()
-        time.sleep(pause)
 
 
-def _ids_up_to(highest: int, after: int, count: int) -> list[int]:
-    return [row_id for row_id in next_row_ids(after, count) if row_id <= highest]
+def _ids_up_to(highest: int, after: int) -> list[int]:
+    return [row_id for row_id in next_row_ids(after, BATCH_SIZE) if row_id <= highest]
 
 
-def is_apart() -> bool:
-    """Return whether the history is in a database of its own; else both are restored from one backup."""
+def has_own_database() -> bool:
+    """Return whether the history has its own database; else a backup contains the state and the history."""
     return router.db_for_write(StudentModuleHistory) != router.db_for_write(StudentModule)
 
 
 def not_in_history() -> dict[str, Any]:
-    """Return what no recovery restores: columns, scopes, and block types with their number of rows."""
-    scopes = sorted(name for place, name in SUPPORTED.items() if place != USER_STATE)
+    """Return the columns, the scopes and the block types (with the number of rows) that cannot be recovered."""
+    scopes = sorted(name for scope, name in SUPPORTED.items() if scope != USER_STATE)
     return {"columns": ["done"], "scopes": scopes, "block_types": _unrecorded_types()}
 
 
@@ -122,37 +122,39 @@ def _unrecorded_types() -> dict[str, int]:
     return {block_type: count for block_type, count in counts if not is_recorded(block_type)}
 
 
-def _recovered(lineage: Lineage, options: Options) -> list[RecoveredRow]:
-    """Restore one row, report and return what became of it; plan again where it was written to meanwhile."""
+def _recover_row(candidate: Candidate, options: Options) -> list[RecoveredRow]:
+    """Restore one row, report and return its results. Tries again if another transaction changes the row."""
     results: list[RecoveredRow] = []
     for _attempt in range(ATTEMPTS):
-        results = list(_attempted(lineage, options))
+        results = list(_try_to_recover(candidate, options))
         if all(row.result is not Result.CHANGED_MEANWHILE for row in results):
             break
-        lineage = lineage.read_again()
+        candidate = candidate.reload()
     for row in results:
         if not row.is_written:
             options.report(row)
     return results
 
 
-def _attempted(lineage: Lineage, options: Options) -> Iterator[RecoveredRow]:
-    if lineage.erased:
-        yield _row(lineage, Result.ERASED, written=lineage.erased)
-    links = lineage.links
-    found = plan(lineage.present, links, options.period, only_proved=options.only_proved)
-    while (target := found.target) is not None:
-        entry = entry_of(target)
+def _try_to_recover(candidate: Candidate, options: Options) -> Iterator[RecoveredRow]:
+    if candidate.erased:
+        yield _result(candidate, Result.ERASED, written=candidate.erased)
+    links = candidate.links
+    while True:
+        chosen = plan(candidate.present, links, options.period, only_proved=options.only_proved)
+        target = chosen.target
+        entry = read_entry(target) if target else None
         fault = _fault(entry) if entry else None
-        if entry and not fault:
-            yield from _brought(lineage, entry, found, options)
+        if target is None or (entry and not fault):
             break
         if fault:
-            yield _row(lineage, fault, to_version=target.version, proved=found.is_proved, written=target.created)
+            values = {"to_version": target.version, "proved": chosen.is_proved, "written": target.created}
+            yield _result(candidate, fault, **values)
         links = [link for link in links if link.digest != target.digest]
-        found = plan(lineage.present, links, options.period, only_proved=options.only_proved)
-    if found.diverged:
-        yield _row(lineage, Result.DIVERGED, proved=True, versions=found.diverged)
+    if entry:
+        yield from _restore(candidate, entry, chosen, options)
+    if chosen.diverged:
+        yield _result(candidate, Result.DIVERGED, proved=True, versions=chosen.diverged)
 
 
 def _fault(entry: StateVersion) -> Result | None:
@@ -161,36 +163,36 @@ def _fault(entry: StateVersion) -> Result | None:
     return None if digest_of(entry) == entry.digest else Result.ALTERED
 
 
-def _brought(lineage: Lineage, entry: StateVersion, found: Plan, options: Options) -> Iterator[RecoveredRow]:
-    """Bring a row to an entry, report that before the commit, and yield the result."""
-    expected = lineage.present.head if lineage.present else None
-    written = _row(
-        lineage,
+def _restore(candidate: Candidate, entry: StateVersion, chosen: Plan, options: Options) -> Iterator[RecoveredRow]:
+    """Write the values of an entry to the row, report that before the commit, and yield the result."""
+    expected = candidate.present.head if candidate.present else None
+    written = _result(
+        candidate,
         Result.DELETED if entry.action == DELETED else Result.RESTORED,
         to_version=entry.version,
-        proved=found.is_proved,
+        proved=chosen.is_proved,
         written=entry.created,
-        missing=found.missing,
+        missing=chosen.missing,
     )
-    if lineage.present is None and is_superseded(lineage, entry, options.period.until):
-        if found.is_proved:
+    if candidate.present is None and has_later_row(candidate, entry, options.period.until):
+        if chosen.is_proved:
             yield replace(written, result=Result.OTHER_ROW)
         return
     try:
         outcome = bring_to(
             entry,
             expected,
-            found.first or entry.created,
+            chosen.first or entry.created,
             before_commit=lambda: options.report(written),
             dry_run=options.dry_run,
         )
     except WriteConflict:
-        # One row must not hold up the others; the report names it.
+        # The run continues with the other rows; the report names this one.
         yield replace(written, result=Result.LOCKED)
     else:
-        yield replace(written, result=OUTCOMES.get(outcome, written.result))
+        yield replace(written, result=RESULTS.get(outcome, written.result))
 
 
-def _row(lineage: Lineage, result: Result, **values: Any) -> RecoveredRow:
-    from_version = lineage.present.version if lineage.present else 0
-    return RecoveredRow(lineage.row_id, result, *lineage.identity, from_version, **values)
+def _result(candidate: Candidate, result: Result, **values: Any) -> RecoveredRow:
+    from_version = candidate.present.version if candidate.present else 0
+    return RecoveredRow(candidate.row_id, result, *candidate.identity, from_version, **values)

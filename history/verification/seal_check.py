@@ -1,9 +1,8 @@
-"""Compares a seal with the stored entries, while learners write, and reports entries that were changed or removed."""
+"""Compares a seal with the stored entries while learners write, and reports changed and removed entries."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from operator import attrgetter
@@ -14,54 +13,52 @@ from django.db.models import Max
 from history.exceptions import UnusableSeal
 from history.models import Erasure
 from history.reading.scan import delivered, entries_between
-from history.recording.delivery import waiting
-from history.verification.row_check import SHOWN_VERSIONS, Problem
+from history.recording.pending import pending_entries
+from history.verification.row_check import MAX_NAMED_VERSIONS, UNKNOWN_FORMAT, Problem
 from history.verification.seal_files import SealFile
-from history.verification.seals import SealedHead, by_row
+from history.verification.seals import SealedHead
 from history.verification.summaries import check_digest
 from history.verification.verify import BATCH_SIZE, Verification
 from kvstore.signals import StateVersion
 
-CHANGED = "sealed_changed"
-REMOVED = "sealed_removed"
-
 
 @dataclass
 class SealVerification(Verification):
-    """How far a run has come; counts sealed rows and entries."""
+    """Progress and results of a run; counts sealed rows and entries."""
 
     erased: int = 0
-    """rows whose entries were erased since, as the record of the erasure proves"""
+    """rows with an erasure recorded since the seal"""
 
 
 @dataclass
-class Trail:
-    """The entries under a sealed head, followed downwards by their digests."""
+class SealedChain:
+    """The entries that a sealed head proves, found from the highest version down by their digests."""
 
     head: SealedHead
     version: int
-    """of the entry that is expected next"""
+    """of the next expected entry"""
     digest: bytes | None
+    """of the next expected entry"""
     found: int = 0
+    """number of entries"""
     changed: list[int] = field(default_factory=list)
-    """the versions that have other values, or another digest"""
+    """versions with other values or another digest"""
     unknown_format: list[int] = field(default_factory=list)
-    ended: bool = False
-    """whether the expected entry is not there"""
+    is_broken: bool = False
+    """whether the expected entry is missing"""
 
     @property
-    def left(self) -> int:
-        """The number of sealed entries that were not found."""
+    def not_found(self) -> int:
         return self.head.entries - self.found
 
-    def follow(self, version: int, entries: Mapping[bytes, StateVersion], *, with_digests: bool) -> None:
-        """Take the expected entry from those of a version, by digest; the versions come in falling order."""
-        if self.ended or not self.left or version > self.version:
+    def add(self, version: int, entries: Mapping[bytes, StateVersion], *, with_digests: bool) -> None:
+        """Add the entry that is expected at this version, from all its entries by digest. Versions must fall."""
+        if self.is_broken or not self.not_found or version > self.version:
             return
         entry = entries.get(self.digest or b"") if version == self.version else None
         if entry is None:
-            self.ended = True
-            if version == self.version and not self._is_misled:
+            self.is_broken = True
+            if version == self.version and not self._is_digest_unreliable:
                 self.changed.append(version)
             return
         if with_digests:
@@ -70,33 +67,30 @@ class Trail:
         self.version, self.digest = version - 1, entry.previous
 
     @property
-    def _is_misled(self) -> bool:
-        """Whether the entry above was changed, so that the digest that it names proves nothing."""
+    def _is_digest_unreliable(self) -> bool:
+        """Whether the entry that names the expected digest was changed itself."""
         return self.version + 1 in self.changed
 
     def problems(self) -> Iterator[Problem]:
-        """Yield the problems, once every version was followed."""
-        below = self.left if self._is_misled else self.left - 1
+        """Yield the problems, after all versions were added."""
+        below = self.not_found if self._is_digest_unreliable else self.not_found - 1
         unverified = f"; {below} sealed entries below cannot be verified" if below > 0 else ""
         if self.changed:
             detail = f"the values or the digest are not those that were sealed{unverified}"
-            yield self._problem(CHANGED, self.changed, len(self.changed), detail)
-        elif self.left:
-            yield self._problem(REMOVED, [self.version], self.left, f"the entry is missing{unverified}")
+            yield self._problem("sealed_changed", self.changed, len(self.changed), detail)
+        elif self.not_found:
+            yield self._problem("sealed_removed", [self.version], self.not_found, f"the entry is missing{unverified}")
         if self.unknown_format:
-            detail = "the digest is in a format of a newer release; upgrade to verify it"
-            yield self._problem("format", self.unknown_format, len(self.unknown_format), detail)
+            yield self._problem("format", self.unknown_format, len(self.unknown_format), UNKNOWN_FORMAT)
 
     def _problem(self, kind: str, versions: Sequence[int], count: int, detail: str) -> Problem:
-        return Problem(kind, self.head.row_id, list(versions[:SHOWN_VERSIONS]), count, detail=detail)
+        return Problem(kind, self.head.row_id, list(versions[:MAX_NAMED_VERSIONS]), count, detail=detail)
 
 
 def require_known(file: SealFile) -> None:
-    """Raise UnusableSeal if no sealed head is stored or was erased here: the seal is of another installation."""
-    rows = by_row(file.heads())
-    while batch := dict(islice(rows, BATCH_SIZE)):
-        heads = [head for of_row in batch.values() for head in of_row]
-        if _any_stored(heads) or _erased(batch):
+    """Raise UnusableSeal if every sealed head is missing and no erasure is recorded: another installation made it."""
+    for batch in _batches(file.heads()):
+        if _any_stored([head for heads in batch.values() for head in heads]) or _erased_versions(batch):
             return
     if file.seal.rows:
         raise UnusableSeal(
@@ -110,60 +104,62 @@ def verify_sealed(
     progress: SealVerification,
     *,
     digests: bool = True,
-    batch_size: int = BATCH_SIZE,
-    pause: float = 0,
     after_batch: Callable[[], object] = lambda: None,
 ) -> Iterator[Problem]:
-    """Yield which sealed entries were changed or removed, in the order of the rows' ids, after ``progress.last_id``.
+    """Yield the changed and removed entries of the rows above ``progress.last_id``, in the order of their ids.
 
-    Every sealed entry's digest is computed again, unless ``digests`` is false. Entries that were written since the
-    seal do not matter, nor does the present state. Raises the error of a database that fails.
+    ``digests`` computes the digest of every sealed entry. Later entries and the present state have no effect. Raises
+    the error of a database that fails.
     """
-    rows = by_row(file.heads(after=progress.last_id))
-    while batch := dict(islice(rows, batch_size)):
-        found = list(_problems_of(batch, progress, digests=digests))
-        # After the entries: an erasure is recorded before its entries are removed.
-        erased = _erased({problem.student_module_id for problem in found})
-        heads = {row_id: of_row[-1].version for row_id, of_row in batch.items()}
-        excused = {row_id for row_id, version in erased.items() if version >= heads[row_id]}
+    for batch in _batches(file.heads(after=progress.last_id)):
+        found = list(_find_problems(batch, progress, digests=digests))
+        # Read after the entries, because an erasure is recorded before its entries are removed.
+        erased = _erased_versions({problem.student_module_id for problem in found})
+        excused = {row_id for row_id, version in erased.items() if version >= batch[row_id][-1].version}
         progress.erased += len(excused)
         yield from (progress.add(problem) for problem in found if problem.student_module_id not in excused)
         progress.last_id = max(batch)
         after_batch()
-        time.sleep(pause)
 
 
-def _problems_of(
+def _batches(heads: Iterable[SealedHead]) -> Iterator[dict[int, list[SealedHead]]]:
+    """Group heads by row id, a limited number of rows at once."""
+    rows = ((row_id, list(of_row)) for row_id, of_row in groupby(heads, key=attrgetter("row_id")))
+    while batch := dict(islice(rows, BATCH_SIZE)):
+        yield batch
+
+
+def _find_problems(
     batch: Mapping[int, Sequence[SealedHead]], progress: SealVerification, *, digests: bool
 ) -> Iterator[Problem]:
-    by_id = {row_id: [Trail(head, head.version, head.digest) for head in heads] for row_id, heads in batch.items()}
+    chains = {
+        row_id: [SealedChain(head, head.version, head.digest) for head in heads] for row_id, heads in batch.items()
+    }
     entries = entries_between(min(batch), max(batch), with_states=digests)
     for (row_id, version), level in groupby(entries, key=attrgetter("student_module_id", "version")):
         by_digest: dict[bytes, StateVersion] = {}
         for entry in level:
             by_digest.setdefault(entry.digest, entry)
-        for trail in by_id.get(row_id, ()):
-            trail.follow(version, by_digest, with_digests=digests)
-    for trails in by_id.values():
+        for chain in chains.get(row_id, ()):
+            chain.add(version, by_digest, with_digests=digests)
+    for of_row in chains.values():
         progress.rows += 1
-        for trail in trails:
-            progress.entries += trail.found
-            yield from trail.problems()
+        for chain in of_row:
+            progress.entries += chain.found
+            yield from chain.problems()
 
 
 def _any_stored(heads: Sequence[SealedHead]) -> bool:
-    places = {(head.row_id, head.version, head.digest) for head in heads}
+    sealed = {(head.row_id, head.version, head.digest) for head in heads}
     ids, versions = {head.row_id for head in heads}, {head.version for head in heads}
-    # Pending entries before delivered ones: an entry may be delivered in between.
-    for entries in (waiting(), delivered()):
+    # Pending entries first: a delivery may move one between the queries.
+    for entries in (pending_entries(), delivered()):
         near = entries.filter(student_module_id__in=ids, version__in=versions)
-        stored = near.values_list("student_module_id", "version", "digest")
-        if not places.isdisjoint(stored):
+        if not sealed.isdisjoint(near.values_list("student_module_id", "version", "digest")):
             return True
     return False
 
 
-def _erased(row_ids: Collection[int]) -> Mapping[int, int]:
-    """Return the last version of each of these rows whose erasure is recorded."""
+def _erased_versions(row_ids: Collection[int]) -> Mapping[int, int]:
     records = Erasure.objects.using(router.db_for_write(Erasure)).filter(student_module_id__in=row_ids)
     return dict(records.values_list("student_module_id").annotate(Max("version")))

@@ -1,4 +1,4 @@
-"""Reads a seal from a file, line by line, and refuses a file that is incomplete or was edited."""
+"""Reads a seal from a file line by line. Refuses an incomplete or edited file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from history.exceptions import UnusableSeal
 from history.verification.seals import SEAL_FORMAT, Seal, SealedHead
 
 MAX_LINE = 1000
-"""bytes; a longer line is in no seal"""
+"""bytes; longer than every line of a seal"""
 MAX_NUMBER = 2**63 - 1
 DIGEST = re.compile(r"[0-9a-f]{66}")
 TIME = re.compile(r"[0-9T:.+-]{20,40}")
@@ -21,15 +21,14 @@ COPY = "Use a copy of the file as manage.py seal_history printed it."
 
 
 class SealFile:
-    """A seal in a file. Raises UnusableSeal, where it is opened, for anything else."""
+    """A seal in a file. The constructor raises UnusableSeal for any other file."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
-        self.seal = self._checked()
+        self.seal = self._read()
 
     def heads(self, *, after: int = 0) -> Iterator[SealedHead]:
-        """Yield the sealed heads of the rows with an id above ``after``, in order."""
-        with self._opened() as file:
+        with self._open() as file:
             file.readline(MAX_LINE)
             for number, line in _numbered(file):
                 if line.startswith(b"{"):
@@ -38,10 +37,10 @@ class SealFile:
                 if head.row_id > after:
                     yield head
 
-    def _checked(self) -> Seal:
-        """Return the sums over all heads, which are those of the last line."""
-        with self._opened() as file:
-            seal = self._begun(file.readline(MAX_LINE))
+    def _read(self) -> Seal:
+        """Return the sums over all heads, after comparing them with the last line."""
+        with self._open() as file:
+            seal = self._start(file.readline(MAX_LINE))
             for number, line in _numbered(file):
                 if line.startswith(b"{"):
                     self._check_end(number, line, seal, file)
@@ -52,31 +51,31 @@ class SealFile:
                 seal.add(head)
         raise UnusableSeal(f"{self._path} is cut off: its last line, which begins with {{, is missing. {COPY}")
 
-    def _opened(self) -> BinaryIO:
+    def _open(self) -> BinaryIO:
         try:
             file = self._path.open("rb")
         except OSError as error:
-            raise UnusableSeal(f"The seal cannot be read: {error}. Name a file that seal_history printed.") from error
+            raise UnusableSeal(f"The seal cannot be read: {error}. Pass a file that seal_history printed.") from error
         if not file.seekable():
             file.close()
-            raise UnusableSeal(f"{self._path} can be read only once; write the seal into a regular file.")
+            raise UnusableSeal(f"{self._path} can be read only once. Write the seal into a regular file.")
         return file
 
-    def _begun(self, line: bytes) -> Seal:
-        values = self._parsed(1, line)
+    def _start(self, line: bytes) -> Seal:
+        values = self._parse(1, line)
         if not isinstance(values, dict) or "format" not in values:
-            raise UnusableSeal(f"{self._path} is no seal: its first line has no format. {COPY}")
+            raise UnusableSeal(f"{self._path} is not a seal: its first line has no format. {COPY}")
         if values["format"] != SEAL_FORMAT:
             raise UnusableSeal(
                 f"{self._path} has the format {values['format']!r:.20}; this release reads the format {SEAL_FORMAT}. "
-                "Verify it with the release that made it, or a later one."
+                "Verify it with the release that made it, or with a later release."
             )
         if not isinstance(values.get("time"), str) or not TIME.fullmatch(values["time"]):
             raise self._unusable(1, f"{values.get('time')!r:.60} is not a time in ISO 8601")
         return Seal(values["time"])
 
     def _head(self, number: int, line: bytes) -> SealedHead:
-        values = self._parsed(number, line)
+        values = self._parse(number, line)
         if not isinstance(values, list) or len(values) != 4 or not all(map(_is_number, values[:3])):
             raise self._unusable(number, "it is not a list of a row id, a version, a number of entries and a digest")
         row_id, version, entries, digest = values
@@ -87,7 +86,7 @@ class SealFile:
         return SealedHead(row_id, version, entries, bytes.fromhex(digest))
 
     def _check_end(self, number: int, line: bytes, seal: Seal, file: BinaryIO) -> None:
-        if self._parsed(number, line) != seal.last_line():
+        if self._parse(number, line) != seal.last_line():
             raise UnusableSeal(
                 f"{self._path} was edited: its lines have the seal {seal.last_line()['seal']}, with {seal.rows} rows "
                 f"and {seal.entries} entries, and its last line has other values. {COPY}"
@@ -95,7 +94,7 @@ class SealFile:
         if file.read(1):
             raise self._unusable(number + 1, "it follows the last line")
 
-    def _parsed(self, number: int, line: bytes) -> Any:
+    def _parse(self, number: int, line: bytes) -> Any:
         try:
             return json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -106,7 +105,6 @@ class SealFile:
 
 
 def _numbered(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines after the first with their numbers."""
     return enumerate(iter(lambda: file.readline(MAX_LINE), b""), 2)
 
 

@@ -1,40 +1,44 @@
-"""Compares both databases, row by row of the state, in constant memory, while learners write."""
+"""Compares both databases in the order of the row ids, in constant memory, while learners write."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import attrgetter
 
-from history.conf import is_recorded
+from django.db import router, transaction
+
 from history.reading.scan import next_row_ids
-from history.verification.row_check import Problem, check_row
-from history.verification.summaries import RowSummary, checks_between
+from history.verification.repair import repair as repair_row
+from history.verification.row_check import Problem, find_problems, needs_check
+from history.verification.summaries import summaries_between
+from kvstore.models import StudentModule
+from kvstore.versioning import rows
 
 BATCH_SIZE = 200
-"""rows of the state compared at once"""
+"""row ids"""
 
 IN_FLIGHT = timedelta(hours=1)
-"""how old an entry without a row must be before its transaction cannot still be open"""
+"""longest duration of a transaction that inserts a row; a younger entry without a row is no problem"""
 
 
 @dataclass
 class Verification:
-    """How far a run has come."""
+    """Progress and results of a run."""
 
     rows: int = 0
     entries: int = 0
     last_id: int = 0
-    """continue after this one"""
+    """id of the last row compared"""
     problems: Counter[str] = field(default_factory=Counter)
+    """by kind"""
     unrepaired: int = 0
 
     def add(self, problem: Problem) -> Problem:
-        """Count a problem."""
         self.problems[problem.kind] += 1
-        self.unrepaired += not (problem.repaired or problem.harmless)
+        self.unrepaired += not (problem.repaired or problem.is_harmless)
         return problem
 
 
@@ -43,35 +47,37 @@ def verify(
     *,
     repair: bool = False,
     digests: bool = True,
-    batch_size: int = BATCH_SIZE,
-    pause: float = 0,
     in_flight: timedelta = IN_FLIGHT,
     after_batch: Callable[[], object] = lambda: None,
 ) -> Iterator[Problem]:
-    """Yield what is wrong, in the order of the rows' ids, after ``progress.last_id``; repaired, where asked and proved.
+    """Yield the problems of the rows above ``progress.last_id``, in the order of their ids.
 
-    Every entry's digest is computed again, unless ``digests`` is false. A row that does not look right is locked and
-    examined once more, so that a write under way is never taken for a fault. ``pause`` is in seconds, after each
-    batch. Raises the error of a database that fails; ``progress`` then says where to go on.
+    ``digests`` computes the digest of every entry. ``repair`` corrects what the present rows prove. A row that may have
+    a problem is locked and checked again, so a concurrent write is never reported. If a database fails, its error is
+    raised, and a run with the same ``progress`` continues.
     """
-    while ids := next_row_ids(progress.last_id, batch_size):
+    while ids := next_row_ids(progress.last_id, BATCH_SIZE):
         suspicious = set()
-        for check in checks_between(ids[0], ids[-1], with_digests=digests, with_states=digests):
-            progress.rows += check.row is not None
-            progress.entries += check.entries
-            if not _looks_right(check):
-                suspicious.add(check.row_id)
+        for summary in summaries_between(ids[0], ids[-1], with_digests=digests, with_states=digests):
+            progress.rows += summary.row is not None
+            progress.entries += summary.entries
+            if needs_check(summary):
+                suspicious.add(summary.row_id)
         for row_id in sorted(suspicious):
-            for problem in check_row(row_id, repair=repair, with_digests=digests, in_flight=in_flight):
+            for problem in _check_locked(row_id, repair=repair, digests=digests, in_flight=in_flight):
                 yield progress.add(problem)
         progress.last_id = ids[-1]
         after_batch()
-        time.sleep(pause)
 
 
-def _looks_right(check: RowSummary) -> bool:
-    if check.outside or check.missing or check.altered or check.unknown_format or check.differs:
-        return False
-    if check.row is not None and check.newest is not None:
-        return not is_recorded(check.row.module_type) or check.newest.version == check.row.version
-    return check.row is not None and not is_recorded(check.row.module_type)
+def _check_locked(row_id: int, *, repair: bool, digests: bool, in_flight: timedelta) -> list[Problem]:
+    using = router.db_for_write(StudentModule)
+    found: list[Problem] = []
+    with transaction.atomic(using=using):
+        rows.lock_by_id(StudentModule, row_id, using)
+        for summary in sorted(summaries_between(row_id, row_id, with_digests=digests), key=attrgetter("identity")):
+            problems = list(find_problems(summary, in_flight=in_flight))
+            if repair:
+                repair_row(summary, problems)
+            found += problems
+    return found

@@ -1,4 +1,7 @@
-"""Learners' state in Django's admin."""
+"""Django's admin for learners' state: search, filters and read-only pages, paginated along indexes.
+
+Imports kvstore.models, keys, staff and versioning. Read expressions, ordering, filters, search, changelist, then base.
+"""
 
 from django.contrib import admin
 

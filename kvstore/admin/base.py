@@ -1,4 +1,4 @@
-"""An admin that finds and reads, and writes nothing."""
+"""A read-only ModelAdmin with keyset pagination and indexed search."""
 
 from typing import Any, ClassVar
 
@@ -14,34 +14,22 @@ from kvstore.admin import search
 from kvstore.admin.changelist import KeysetChangeList
 from kvstore.admin.ordering import IndexOrder
 from kvstore.admin.rendering import as_html, score_text
-from kvstore.staff.users import display_name, usernames_for
+from kvstore.staff.users import display_name
 
 
-class NamedChangeList(KeysetChangeList):
-    """A page of rows with the names of the users on it, found in one query."""
-
-    user_columns: tuple[str, ...] = ("student_id",)
-
-    def shown(self, rows: list[Any]) -> list[Any]:
-        named = usernames_for({getattr(row, column) for row in rows for column in self.user_columns} - {None})
-        for row in rows:
-            row.usernames = named
-        return rows
-
-
-# ModelAdmin is generic to the type checker alone; it takes no parameter at run time.
+# ModelAdmin takes a type parameter only in the type checker's stubs.
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A model that the admin shows to those who may view it and lets nobody change, superusers included."""
+    """Shows a model to users with the view permission; refuses changes, also by superusers."""
 
     index_orders: ClassVar[tuple[IndexOrder, ...]]
-    """the orders that lists may have; the first whose given columns are filtered by is taken, so the last has none"""
+    """orders of the list; the first with all equality columns filtered is used, so the last has none"""
     search_id_column = "id"
-    """the column that ``id:`` searches"""
+    """the column of the search term ``id:``"""
 
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     sortable_by = ()
-    search_fields = ("id",)  # shows the box; kvstore.admin.search decides what it means
+    search_fields = ("id",)  # shows the search box; kvstore.admin.search parses it
     search_help_text = search.HELP
     readonly_fields = ("readable_state",)
     actions = None
@@ -57,13 +45,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedChangeList
+        return KeysetChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        # The database that is written to: a replica may not have yet what staff look for.
+        # Not from a replica, which may lack the newest rows.
         queryset: QuerySet[Any] = super().get_queryset(request).using(router.db_for_write(self.model))
         match = request.resolver_match
-        # A list shows no state, and one page of them may weigh megabytes.
+        # A list does not show states, and those of one page may be megabytes.
         return queryset if match and "object_id" in match.kwargs else queryset.defer("state")
 
     def get_search_results(

@@ -1,11 +1,11 @@
-"""The filters beside the lists: each is exact and typed, and none asks the database which choices there are."""
+"""Sidebar filters: exact and typed; none queries the database for its choices."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django.contrib import admin
 from django.db.models import F, QuerySet
@@ -17,19 +17,27 @@ from opaque_keys.edx.keys import LearningContextKey
 
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import MAX_TYPE_LENGTH, checked_name, key_from_text
-from kvstore.staff.dates import InvalidFilterValue, earliest, latest, shown_in_form
+from kvstore.staff.dates import InvalidFilterValue, earliest, input_value, latest
 
-Choice = dict[str, Any]
+Link = dict[str, Any]
+"""a choice, as Django's filter template reads it"""
+
+
+class Input(NamedTuple):
+    """An input of a filter's form."""
+
+    name: str
+    label: Any
+    value: str
+    type: str = "text"
+    example: str = ""
 
 
 class Filter(ABC, admin.ListFilter):
-    """A filter that says what it asks for as lookups, or why it cannot be asked for.
-
-    ``lookups`` is what the query set is filtered with, by name; ``problem`` is empty, or a sentence for staff.
-    """
+    """A filter that provides lookups, or a ``problem``: a sentence for staff about an invalid value."""
 
     parameters: ClassVar[tuple[str, ...]]
-    """the parameters of the address that are this filter's"""
+    """the parameters of the address that this filter reads"""
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
@@ -39,16 +47,16 @@ class Filter(ABC, admin.ListFilter):
         self.problem = ""
         self.lookups: dict[str, Any] = {}
         try:
-            self.lookups = self.asked()
+            self.lookups = self.parse()
         except InvalidFilterValue as error:
             self.problem = str(error)
 
     @abstractmethod
-    def asked(self) -> dict[str, Any]:
-        """Return the lookups that the parameters spell. Raises NotUnderstood."""
+    def parse(self) -> dict[str, Any]:
+        """Return the lookups of the parameters. Raises InvalidFilterValue."""
 
-    def given(self, name: str) -> str:
-        """Return what the address says for one of the parameters, or nothing."""
+    def value(self, name: str) -> str:
+        """Return the value of a parameter, or an empty text."""
         return str(self.used_parameters.get(name, ""))
 
     def has_output(self) -> bool:
@@ -60,92 +68,95 @@ class Filter(ABC, admin.ListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.none() if self.problem else queryset.filter(**self.lookups)
 
-    def others(self, changelist: Any) -> list[tuple[str, str]]:
-        """Return the parameters that a form of this filter carries on, those of the others."""
-        return [(name, value) for name, value in changelist.params.items() if name not in self.parameters]
+    def choices(self, changelist: Any) -> Iterator[Link]:
+        self.hidden_inputs = [(name, text) for name, text in changelist.params.items() if name not in self.parameters]
+        return self.links(changelist)
 
-    def choice(self, changelist: Any, display: str, parameters: dict[str, str]) -> Choice:
-        """Return a link that sets this filter to ``parameters``, for the stock template."""
-        mine = {name: parameters.get(name) for name in self.parameters}
+    def links(self, changelist: Any) -> Iterator[Link]:
+        yield from ()
+
+    def inputs(self) -> tuple[Input, ...]:
+        return ()
+
+    def link(self, changelist: Any, display: str, **parameters: str) -> Link:
+        """Return a link that sets this filter to ``parameters``."""
+        values = {name: parameters.get(name) for name in self.parameters}
         return {
-            "selected": all(self.given(name) == (value or "") for name, value in mine.items()),
-            "query_string": changelist.get_query_string(mine),
+            "selected": all(self.value(name) == (value or "") for name, value in values.items()),
+            "query_string": changelist.get_query_string(values),
             "display": display,
         }
 
 
 class TextFilter(Filter):
-    """A filter whose one value is typed."""
+    """A filter with one text input."""
 
-    template = "admin/xblock_kvstore/text_filter.html"
-    example: Any
+    template = "admin/xblock_kvstore/form_filter.html"
+    example: ClassVar[str]
 
-    @property
-    def parameter(self) -> str:
-        return self.parameters[0]
-
-    def choices(self, changelist: Any) -> Iterator[Choice]:
-        yield {"name": self.parameter, "value": self.given(self.parameter), "others": self.others(changelist)}
+    def inputs(self) -> tuple[Input, ...]:
+        (name,) = self.parameters
+        return (Input(name, self.title, self.value(name), example=self.example),)
 
 
 class ChoiceFilter(Filter):
-    """A filter with a few choices that are known."""
+    """A filter with a fixed list of choices."""
 
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """Return the choices: what the address says, and what the page says."""
+        """Return the labels of the choices by value of the parameter."""
 
-    def choices(self, changelist: Any) -> Iterator[Choice]:
-        yield self.choice(changelist, _("All"), {})
+    def links(self, changelist: Any) -> Iterator[Link]:
+        yield self.link(changelist, _("All"))
         for value, display in self.options().items():
-            yield self.choice(changelist, display, {self.parameters[0]: value})
+            yield self.link(changelist, display, **{self.parameters[0]: value})
 
-    def chosen(self) -> str:
-        """Return what is chosen, or nothing. Raises NotUnderstood for what is no choice."""
-        value = self.given(self.parameters[0])
+    def selected(self) -> str:
+        """Return the selected value, or an empty text. Raises InvalidFilterValue."""
+        value = self.value(self.parameters[0])
         if value and value not in self.options():
             raise InvalidFilterValue(
-                _("%(value)r is no choice of the filter by %(title)s.") % {"value": value[:100], "title": self.title}
+                _("%(value)r is not a choice of the filter by %(title)s.") % {"value": value[:100], "title": self.title}
             )
         return value
 
 
 class CourseFilter(TextFilter):
-    """The learning context, by its key."""
+    """Filters by the key of the learning context."""
 
     title = gettext_lazy("course")
     parameters = ("course",)
     example = "course-v1:Org+Course+Run"
 
-    def asked(self) -> dict[str, Any]:
-        # A plus sign that was not encoded in an address arrives as a space, which no key has.
-        text = self.given("course").replace(" ", "+")
+    def parse(self) -> dict[str, Any]:
+        # A plus sign that was not encoded arrives as a space, which keys cannot contain.
+        text = self.value("course").replace(" ", "+")
         try:
             return {"course_id": key_from_text(text, LearningContextKey)} if text else {}
         except UnusableKey as error:
             raise InvalidFilterValue(
-                _("%(text)r is no key of a course; one looks like %(example)s.")
+                _("%(text)r is not the key of a course; an example is %(example)s.")
                 % {"text": text[:200], "example": self.example}
             ) from error
 
 
 class TypeFilter(TextFilter):
-    """The block's type, by its name."""
+    """Filters by the block's type."""
 
     title = gettext_lazy("block type")
     parameters = ("type",)
     example = "problem"
 
-    def asked(self) -> dict[str, Any]:
-        text = self.given("type")
+    def parse(self) -> dict[str, Any]:
+        text = self.value("type")
         try:
             return {"module_type": checked_name(text, "block type", MAX_TYPE_LENGTH)} if text else {}
         except UnusableKey as error:
-            raise InvalidFilterValue(_("%(text)r is no type of blocks.") % {"text": text[:100]}) from error
+            raise InvalidFilterValue(_("%(text)r is not a block type.") % {"text": text[:100]}) from error
 
 
 class GradeFilter(ChoiceFilter):
-    """What the grade is like."""
+    """Filters by the presence and the value of the grade."""
 
     title = gettext_lazy("grade")
     parameters = ("grade",)
@@ -160,56 +171,48 @@ class GradeFilter(ChoiceFilter):
     def options(self) -> dict[str, Any]:
         return {"any": _("Has a grade"), "none": _("No grade"), "zero": _("Zero"), "full": _("Full marks")}
 
-    def asked(self) -> dict[str, Any]:
-        return self.LOOKUPS[self.chosen()]
+    def parse(self) -> dict[str, Any]:
+        return self.LOOKUPS[self.selected()]
 
 
 class TimeFilter(Filter):
-    """When a row was written: in the last hour, day, week or month, or between two moments."""
+    """Filters by the time of writing: a span until now, or between two moments."""
 
-    template = "admin/xblock_kvstore/time_filter.html"
+    template = "admin/xblock_kvstore/form_filter.html"
     title = gettext_lazy("time")
     parameters = ("last", "from", "until")
     column: ClassVar[str]
-    LAST: ClassVar[dict[str, timedelta]] = {
-        "hour": timedelta(hours=1),
-        "day": timedelta(days=1),
-        "week": timedelta(days=7),
-        "month": timedelta(days=30),
+    SPANS: ClassVar[dict[str, tuple[Any, timedelta]]] = {
+        "hour": (gettext_lazy("Last hour"), timedelta(hours=1)),
+        "day": (gettext_lazy("Last 24 hours"), timedelta(days=1)),
+        "week": (gettext_lazy("Last 7 days"), timedelta(days=7)),
+        "month": (gettext_lazy("Last 30 days"), timedelta(days=30)),
     }
 
-    def asked(self) -> dict[str, Any]:
-        last = self.given("last")
-        if last and last not in self.LAST:
-            raise InvalidFilterValue(_("%(text)r is no time span.") % {"text": last[:100]})
-        since = [earliest(self.given("from"))] if self.given("from") else []
-        since += [timezone.now() - self.LAST[last]] if last else []
-        until = {f"{self.column}__lt": latest(self.given("until"))} if self.given("until") else {}
+    def parse(self) -> dict[str, Any]:
+        last = self.value("last")
+        if last and last not in self.SPANS:
+            raise InvalidFilterValue(_("%(text)r is not a time span.") % {"text": last[:100]})
+        since = [earliest(self.value("from"))] if self.value("from") else []
+        since += [timezone.now() - self.SPANS[last][1]] if last else []
+        until = {f"{self.column}__lt": latest(self.value("until"))} if self.value("until") else {}
         return ({f"{self.column}__gte": max(since)} if since else {}) | until
 
-    def choices(self, changelist: Any) -> Iterator[Choice]:
-        spans = {
-            "hour": _("Last hour"),
-            "day": _("Last 24 hours"),
-            "week": _("Last 7 days"),
-            "month": _("Last 30 days"),
-        }
-        self.carried_on = self.others(changelist)
-        yield self.choice(changelist, _("Any time"), {})
-        for span, display in spans.items():
-            yield self.choice(changelist, display, {"last": span})
+    def links(self, changelist: Any) -> Iterator[Link]:
+        yield self.link(changelist, _("Any time"))
+        for span, (display, _duration) in self.SPANS.items():
+            yield self.link(changelist, display, last=span)
 
-    def form(self) -> Choice:
-        """Return what the fields of the form hold."""
-        return {
-            "from": shown_in_form(self.given("from")),
-            "until": shown_in_form(self.given("until")),
-            "zone": timezone.get_current_timezone_name(),
-        }
+    def inputs(self) -> tuple[Input, ...]:
+        zone = timezone.get_current_timezone_name()
+        labels = {"from": _("From (%(zone)s)") % {"zone": zone}, "until": _("Until (%(zone)s)") % {"zone": zone}}
+        return tuple(
+            Input(name, label, input_value(self.value(name)), "datetime-local") for name, label in labels.items()
+        )
 
 
 class ModifiedFilter(TimeFilter):
-    """When a row's current version was written."""
+    """Filters by the time of the current version."""
 
     title = gettext_lazy("last change")
     column = "modified"

@@ -1,4 +1,4 @@
-"""Stored text as it is shown to staff: hostile, so made visible, and as much of it as a page takes."""
+"""Render stored state for staff: unprintable characters escaped, long texts truncated."""
 
 import json
 from typing import Any, NamedTuple
@@ -10,64 +10,62 @@ from django.utils.translation import gettext as _
 from kvstore.staff.text import escape_unprintable
 from kvstore.versioning import codec
 
-SHOWN_CHARACTERS = 64_000
+MAX_CHARACTERS = 64_000
 
 
-class Shown(NamedTuple):
-    """Stored text as a page shows it; not yet escaped for HTML."""
+class RenderedText(NamedTuple):
+    """Stored text for a page; not yet escaped for HTML."""
 
     text: str
-    is_cut: bool
-    """whether there is more"""
+    is_truncated: bool
     error: str = ""
-    """why it is shown as it is stored, and not as JSON"""
+    """why the text is not indented JSON"""
 
 
-def pretty(text: str) -> Shown:
-    """Return stored text indented where it is JSON, and as it is stored where not."""
+def render_json(text: str) -> RenderedText:
+    """Return stored JSON indented, and other text unchanged."""
     try:
-        shown, is_cut = _indented(codec.loads(text))
-        return Shown(shown, is_cut)
+        return _indented(codec.loads(text))
     except ValueError as error:
-        return raw(text)._replace(error=str(error))
+        return render_raw(text)._replace(error=str(error))
 
 
-def raw(text: str) -> Shown:
-    """Return stored text as it is stored."""
-    return Shown(_lines(text[:SHOWN_CHARACTERS]), len(text) > SHOWN_CHARACTERS)
+def render_raw(text: str) -> RenderedText:
+    return _rendered(text[:MAX_CHARACTERS], len(text))
 
 
 def as_html(text: str | None) -> SafeString:
-    """Return stored state as HTML: indented where it is JSON, and no more than a page takes."""
+    """Return stored state as HTML, indented if it is JSON."""
     if text is None:
         return format_html("<em>{}</em>", _("never seen"))
-    shown = pretty(text)
-    more = _("… cut here; {count} characters are stored").format(count=len(text)) if shown.is_cut else ""
-    return format_html('<pre tabindex="0">{}\n{}</pre>', shown.text, more)
+    rendered = render_json(text)
+    more = _("… truncated; {count} characters are stored").format(count=len(text)) if rendered.is_truncated else ""
+    return format_html('<pre tabindex="0">{}\n{}</pre>', rendered.text, more)
 
 
 def score_text(row: Any) -> str:
-    """Return the score of a row or an entry, empty where it has none; every digit that tells two scores apart."""
+    """Return the score of a row or an entry with every significant digit; empty without a grade."""
     if row.grade is None:
         return ""
     grade, most = (f"{score:.15g}" if score is not None else "?" for score in (row.grade, row.max_grade))
     return f"{grade} / {most}"
 
 
-def _indented(value: Any) -> tuple[str, bool]:
-    # Piece by piece: indenting what is deep and wide can make a thousand times of it.
+def _indented(value: Any) -> RenderedText:
+    # Encoded in pieces: indenting a deep and wide value can multiply its length by a thousand.
     pieces, length = [], 0
     encoder = json.JSONEncoder(indent=2, ensure_ascii=False)
     try:
         for piece in encoder.iterencode(value):
             pieces.append(piece)
             length += len(piece)
-            if length > SHOWN_CHARACTERS:
+            if length > MAX_CHARACTERS:
                 break
     except RecursionError as error:
         raise ValueError("it is nested too deeply to indent") from error
-    return _lines("".join(pieces)[:SHOWN_CHARACTERS]), length > SHOWN_CHARACTERS
+    return _rendered("".join(pieces)[:MAX_CHARACTERS], length)
 
 
-def _lines(text: str) -> str:
-    return "\n".join(escape_unprintable(line) for line in text.split("\n"))
+def _rendered(text: str, length: int) -> RenderedText:
+    lines = "\n".join(escape_unprintable(line) for line in text.split("\n"))
+    return RenderedText(lines, length > MAX_CHARACTERS)

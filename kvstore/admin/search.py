@@ -1,12 +1,8 @@
-"""What staff type into the admin's search box, as exact filters that an index serves."""
+"""Parse the admin's search box into exact lookups that an index serves."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.db import router
-from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
@@ -14,63 +10,64 @@ from opaque_keys.edx.keys import LearningContextKey, UsageKey
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import key_from_text
 from kvstore.staff import page_urls
+from kvstore.staff.users import MAX_MATCHES, find_users, id_from_text
 
 KIND = re.compile(r"(learner|course|block|id):\s*(.+)", re.IGNORECASE | re.DOTALL)
 TERM = re.compile(r"""((?:(?:learner|course|block|id):\s*)?(?:"[^"]*"|'[^']*'|\S+))""", re.IGNORECASE)
-MAX_ID = 2**63 - 1
-MAX_DIGITS = len(str(MAX_ID))
 MAX_TERMS = 8
-NAMED = 5
-"""how many of the learners who share an e-mail address are named"""
 
 HELP = gettext_lazy(
     "learner:NAME, course:KEY, block:KEY or id:NUMBER, one or more of them; or just a user name, an e-mail address, "
     "a key, a number, or the address of a courseware page"
 )
 
+KEYS: dict[str, tuple[str, Any, Any]] = {
+    "block": ("module_state_key", UsageKey, gettext_lazy("%(text)r is not the key of a block.")),
+    "course": ("course_id", LearningContextKey, gettext_lazy("%(text)r is not the key of a course.")),
+}
+"""the column, the class and the error message of each kind of key"""
+
 Lookups = dict[str, Any]
 
 
 class InvalidSearch(ValueError):
-    """What a search asks for cannot be found; the message says what, to staff."""
+    """A search cannot match anything; the message is for staff."""
 
 
 def lookups_for(search: str, id_column: str) -> Lookups:
-    """Return the filter that the terms of a search spell; ``id_column`` holds the ids of rows.
+    """Return the lookups of a search; ``id_column`` contains the ids of rows. Raises InvalidSearch.
 
-    A term without a kind is an address, a key, a user name, an e-mail address, or, where nobody has that name, an id.
-    ``learner:NUMBER`` finds by the user's id where nobody has that name: users that are gone have no other.
-    Raises NothingFound.
+    A term without a kind is an address, a key, a username, an e-mail address or, if no user has that name, an id.
+    ``learner:NUMBER`` is the id of a user, who may be deleted, if no user has that name.
     """
     lookups: Lookups = {}
     terms = TERM.findall(search)
     if len(terms) > MAX_TERMS:
         raise InvalidSearch(_("A search takes up to %(most)d terms.") % {"most": MAX_TERMS})
     for term in terms:
-        for column, value in _lookup(term, id_column).items():
-            if lookups.setdefault(column, value) != value:
-                raise InvalidSearch(_("Nothing is of both %(one)s and %(other)s.") % _two(lookups[column], value))
+        merge(lookups, _parse(term, id_column))
     return lookups
 
 
-def _two(one: Any, other: Any) -> dict[str, Any]:
-    return {"one": one, "other": other}
+def merge(lookups: Lookups, more: Lookups) -> None:
+    """Add lookups to ``lookups``. Raises InvalidSearch if two of them contradict each other."""
+    for name, value in more.items():
+        if lookups.setdefault(name, value) != value:
+            both = {"one": lookups[name], "other": value}
+            raise InvalidSearch(_("No row matches both %(one)s and %(other)s.") % both)
 
 
-def _lookup(term: str, id_column: str) -> Lookups:
-    kind, text = _kind_and_text(_unquoted(term))
+def _parse(term: str, id_column: str) -> Lookups:
+    term = _unquoted(term)
+    match = KIND.fullmatch(term)
+    kind, text = (match[1].lower(), _unquoted(match[2])) if match else ("", term)
     if not text:
         return {}
     if kind == "id":
-        return {id_column: _number(text)}
-    if kind:
-        return KINDS[kind](text)
-    return _of_any_kind(text, id_column)
-
-
-def _kind_and_text(term: str) -> tuple[str, str]:
-    found = KIND.fullmatch(term)
-    return (found[1].lower(), _unquoted(found[2])) if found else ("", term)
+        return {id_column: _id(text)}
+    if kind == "learner":
+        return _learner(text)
+    return _key(text, kind) if kind else _without_kind(text, id_column)
 
 
 def _unquoted(text: str) -> str:
@@ -78,22 +75,20 @@ def _unquoted(text: str) -> str:
     return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
-def _of_any_kind(text: str, id_column: str) -> Lookups:
+def _without_kind(text: str, id_column: str) -> Lookups:
     if page_urls.ADDRESS.match(text):
         return _address(text)
-    for key_class, column in ((UsageKey, "module_state_key"), (LearningContextKey, "course_id")):
+    for column, key_class, _message in KEYS.values():
         try:
             return {column: key_from_text(text, key_class)}
         except UnusableKey:
             continue
-    found = _learner_named(text)
-    if found is not None:
-        return {"student_id": found}
-    if _is_number(text):
-        return {id_column: _number(text)}
-    raise InvalidSearch(
-        _("There is no learner %(text)r, and it is no key of a block or course.") % {"text": text[:100]}
-    )
+    user_id, row_id = _user_id(text), id_from_text(text)
+    if user_id is not None:
+        return {"student_id": user_id}
+    if row_id is not None:
+        return {id_column: row_id}
+    raise InvalidSearch(_("No learner, block or course matches %(text)r.") % {"text": text[:100]})
 
 
 def _address(text: str) -> Lookups:
@@ -102,60 +97,40 @@ def _address(text: str) -> Lookups:
         return {"module_state_key": block}
     if course is not None:
         return {"course_id": course}
-    raise InvalidSearch(_("The address %(text)r names no block and no course.") % {"text": text[:200]})
+    raise InvalidSearch(_("The address %(text)r contains neither a block nor a course.") % {"text": text[:200]})
 
 
 def _learner(text: str) -> Lookups:
-    found = _learner_named(text)
-    if found is None and _is_number(text):
-        found = _number(text)
-    if found is None:
-        raise InvalidSearch(_("There is no learner %(text)r.") % {"text": text[:100]})
-    return {"student_id": found}
+    user_id = _user_id(text)
+    user_id = id_from_text(text) if user_id is None else user_id
+    if user_id is None:
+        raise InvalidSearch(_("No learner has the name or e-mail address %(text)r.") % {"text": text[:100]})
+    return {"student_id": user_id}
 
 
-def _learner_named(text: str) -> int | None:
-    """Return the id of the user with this name or e-mail address. Raises NothingFound where several share it."""
-    model = get_user_model()
-    name, email = model.USERNAME_FIELD, model.get_email_field_name()
-    who = Q(**{name: text})
-    if "@" in text and email in {field.name for field in model._meta.get_fields()}:
-        who |= Q(**{email: text})
-    users = model._base_manager.using(router.db_for_read(model)).filter(who)
-    found = list(users.values_list("pk", name)[: NAMED + 1])
-    if len(found) > 1:
-        names = ", ".join(f'learner:"{username}"' for _pk, username in found[:NAMED])
+def _user_id(text: str) -> int | None:
+    """Return the id of the user with this name or e-mail address. Raises InvalidSearch if several users match."""
+    users = find_users(text)
+    if len(users) > 1:
+        names = ", ".join(f'learner:"{user.name}"' for user in users[:MAX_MATCHES])
         raise InvalidSearch(
-            _("Several learners share %(text)r; search for one of them: %(names)s.") % {"text": text, "names": names}
+            _("Several learners match %(text)r; search for one of them: %(names)s.") % {"text": text, "names": names}
         )
-    return found[0][0] if found else None
+    return users[0].pk if users else None
 
 
-def _course(text: str) -> Lookups:
-    return {"course_id": _key(text, LearningContextKey, _("%(text)r is no key of a course."))}
-
-
-def _block(text: str) -> Lookups:
-    return {"module_state_key": _key(text, UsageKey, _("%(text)r is no key of a block."))}
-
-
-def _key(text: str, key_class: Any, otherwise: str) -> Any:
+def _key(text: str, kind: str) -> Lookups:
+    column, key_class, message = KEYS[kind]
     if page_urls.ADDRESS.match(text):
-        text = str(page_urls.keys_in(text)[0 if key_class is UsageKey else 1] or text)
+        text = str(page_urls.keys_in(text)[0 if kind == "block" else 1] or text)
     try:
-        return key_from_text(text, key_class)
+        return {column: key_from_text(text, key_class)}
     except UnusableKey as error:
-        raise InvalidSearch(otherwise % {"text": text[:200]}) from error
+        raise InvalidSearch(message % {"text": text[:200]}) from error
 
 
-def _is_number(text: str) -> bool:
-    return text.isdecimal() and len(text) <= MAX_DIGITS and int(text) <= MAX_ID
-
-
-def _number(text: str) -> int:
-    if not _is_number(text):
-        raise InvalidSearch(_("%(text)r is no id.") % {"text": text[:100]})
-    return int(text)
-
-
-KINDS: dict[str, Callable[[str], Lookups]] = {"learner": _learner, "course": _course, "block": _block}
+def _id(text: str) -> int:
+    row_id = id_from_text(text)
+    if row_id is None:
+        raise InvalidSearch(_("%(text)r is not an id.") % {"text": text[:100]})
+    return row_id

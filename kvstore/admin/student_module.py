@@ -1,4 +1,4 @@
-"""Learners' state in Django's admin: to find and to read, not to write."""
+"""The admin of StudentModule."""
 
 from kvstore.admin.base import ReadOnlyAdmin
 from kvstore.admin.filters import CourseFilter, GradeFilter, ModifiedFilter, TypeFilter
@@ -6,7 +6,7 @@ from kvstore.admin.ordering import IndexOrder
 
 
 class StudentModuleAdmin(ReadOnlyAdmin):
-    """What each learner's block holds now."""
+    """The current state of each learner's blocks."""
 
     list_display = ("id", "learner", "course", "module_type", "block", "score", "version", "modified")
     list_filter = (CourseFilter, TypeFilter, GradeFilter, ModifiedFilter)

@@ -1,10 +1,10 @@
-"""What the caches of all scopes have in common."""
+"""The base class of the caches of all scopes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from opaque_keys.edx.asides import AsideUsageKey
 from xblock.runtime import KeyValueStore
@@ -13,20 +13,17 @@ from kvstore.exceptions import UnusableKey
 from kvstore.keys import BLOCK_FAMILY
 
 
-class Owned(Protocol):
-    """Says what fields belong to, as XBlock's key does."""
+class FieldOwner(NamedTuple):
+    """The owner of fields. A key of XBlock has the same attributes and is accepted in its place."""
 
-    @property
-    def block_scope_id(self) -> Any:
-        """A usage key, a block type or nothing."""
-
-    @property
-    def block_family(self) -> str:
-        """Whether they are a block's or an aside's."""
+    block_scope_id: Any
+    """a usage key, a block type or None"""
+    block_family: str
+    """the entry point of blocks or of asides"""
 
 
 class Fields(Protocol):
-    """The stored fields of one owner. Reading them raises CorruptState where the stored text is not JSON."""
+    """The stored fields of one owner. Every method raises CorruptState if the stored text is not JSON."""
 
     def __contains__(self, name: object, /) -> bool: ...
 
@@ -34,20 +31,7 @@ class Fields(Protocol):
         """Return a copy of the field's value. Raises KeyError."""
 
     def modified(self, name: str) -> datetime | None:
-        """Return when the field's row was last written, or None where the field is missing."""
-
-
-class NoFields:
-    """The fields of the anonymous user: none."""
-
-    def __contains__(self, name: object, /) -> bool:
-        return False
-
-    def get(self, name: str) -> Any:
-        raise KeyError(name)
-
-    def modified(self, name: str) -> datetime | None:
-        return None
+        """Return the time of the last write of the field's row, or None if the field is missing."""
 
 
 AddressT = TypeVar("AddressT", bound=Hashable)
@@ -55,34 +39,31 @@ FieldsT = TypeVar("FieldsT", bound=Fields)
 
 
 class ScopeCache(ABC, Generic[AddressT, FieldsT]):
-    """The fields of one scope that one request has loaded; every change goes to the database first.
+    """The loaded fields of one scope. Writes go to the database first.
 
-    Whatever has fields is known here by the address of those: text, which is told apart sooner than keys are.
+    Owners are indexed by address: text compares faster than keys.
     """
 
     shared: ClassVar[bool] = False
-    """whether the fields are not one learner's but everybody's"""
+    """whether all learners share the fields"""
 
     def __init__(self) -> None:
         self._loaded: dict[AddressT, FieldsT] = {}
         self._assumed: set[AddressT] = set()
-        self._undeclared: list[Owned] = []
+        self._undeclared: list[FieldOwner] = []
         self._last: tuple[Any, str, FieldsT] | None = None
 
-    def prefetch(self, owners: Iterable[Owned]) -> None:
-        """Load all fields of these owners that are not loaded yet, one query for each chunk.
-
-        Raises UnusableKey for one that can have none.
-        """
+    def prefetch(self, owners: Iterable[FieldOwner]) -> None:
+        """Load the fields of these owners, unless loaded, with one query for each chunk. Raises UnusableKey."""
         self._prefetch(map(self.address, owners))
 
-    def assume_empty(self, owners: Iterable[Owned]) -> None:
-        """Take these owners, which declare no fields here, to have none, until somebody who does asks for them."""
+    def assume_empty(self, owners: Iterable[FieldOwner]) -> None:
+        """Treat these owners as having no fields in this scope, unless a block that declares some is added later."""
         self._undeclared.extend(owners)
 
     def fields(self, key: KeyValueStore.Key) -> FieldsT:
-        """Return the fields of the key's owner, loaded now if they are not yet: unread is not missing."""
-        # A block reads its fields one after the other, so most of the time they are those of the key before.
+        """Return the fields of the key's owner, and load them if necessary."""
+        # Blocks read their fields in sequence, so most keys have the owner of the previous key.
         last = self._last
         if last is not None and key.block_scope_id is last[0] and key.block_family == last[1]:
             return last[2]
@@ -95,7 +76,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
         return fields
 
     def cached(self, address: AddressT) -> FieldsT | None:
-        """Return fields that were loaded, or are taken to be none; None where nothing is known of them."""
+        """Return cached fields, empty fields for an owner assumed empty, or None if not loaded."""
         fields = self._loaded.get(address)
         if fields is None and address in self._assumed_empty():
             fields = self._loaded[address] = self._empty()
@@ -111,16 +92,16 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
             self._loaded |= self._load(missing)
 
     def _replace(self, address: AddressT, fields: FieldsT | None) -> None:
-        """Remember other fields than those loaded; with None, load them again when somebody asks."""
+        """Replace the cached fields. None drops them; the next read queries again."""
         self._last = None
         self._loaded.pop(address, None)
         if fields is not None:
             self._loaded[address] = fields
 
     def _assumed_empty(self) -> set[AddressT]:
-        # Blocks seldom read what they do not declare, so addresses are worked out when one does.
+        # Blocks rarely read undeclared fields, so the addresses are computed on the first such read.
         for owner in self._undeclared:
-            # No field is stored under an unusable key; who reads one is told why.
+            # A read with an unusable key raises the error.
             with suppress(UnusableKey):
                 address = self.address(owner)
                 if address not in self._loaded:
@@ -129,28 +110,28 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
         return self._assumed
 
     @abstractmethod
-    def address(self, owner: Owned) -> AddressT:
-        """Return where the fields of an owner, or of a key's, are kept. Raises UnusableKey where none can be."""
+    def address(self, owner: FieldOwner) -> AddressT:
+        """Return the stored columns that identify an owner. Raises UnusableKey."""
 
     @abstractmethod
     def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:
-        """Store these values, all storable, and return what to call to remember them when all of a save is stored."""
+        """Store these values, which must be storable, and return a function that caches them after the commit."""
 
     @abstractmethod
     def delete(self, key: KeyValueStore.Key) -> None:
-        """Delete the field from the database, then forget it."""
+        """Delete the field from the database, then from the cache."""
 
     @abstractmethod
     def _load(self, addresses: list[AddressT]) -> dict[AddressT, FieldsT]:
-        """Return the fields at every one of these addresses, none where there is no row."""
+        """Return the stored fields of each address, empty fields without a row."""
 
     @abstractmethod
     def _empty(self) -> FieldsT:
-        """Return the fields of an owner without a row."""
+        """Return empty fields."""
 
 
-def check_usage_owner(owner: Owned) -> None:
-    """Raise UnusableKey where an aside's field has its block's own usage key, under which the two would collide."""
+def check_usage_owner(owner: FieldOwner) -> None:
+    """Raise UnusableKey if an aside has the usage key of its block, because their fields would collide."""
     if owner.block_family != BLOCK_FAMILY and not isinstance(owner.block_scope_id, AsideUsageKey):
         raise UnusableKey(
             f"A field of family {owner.block_family} has the key of a block, {owner.block_scope_id}; "

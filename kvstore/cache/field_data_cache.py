@@ -1,4 +1,4 @@
-"""What a request needs of a learner's state, loaded in one query for each scope and written back by scope."""
+"""Loads a learner's fields of many blocks with one query for each scope, and writes them by scope."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.db import DatabaseError, router
 from opaque_keys.edx.keys import LearningContextKey
 from xblock.runtime import KeyValueStore
 
-from kvstore.cache.base import Fields, NoFields, ScopeCache
-from kvstore.cache.blocks import Block, FieldOwner, descendants, dynamic_children, kinds
+from kvstore.cache.base import FieldOwner, Fields, ScopeCache
+from kvstore.cache.blocks import Block, descendants, dynamic_children, kinds
 from kvstore.cache.field_row_caches import PreferencesCache, UserInfoCache, UserStateSummaryCache
-from kvstore.cache.user_state import UserStateCache
+from kvstore.cache.user_state import StateFields, UserStateCache
 from kvstore.client import known_learner_id
 from kvstore.exceptions import AnotherLearner, ReadOnlyState, SaveFailed, UnsupportedScope
 from kvstore.keys import checked_name
@@ -26,17 +26,17 @@ from kvstore.versioning.transactions import in_transaction
 
 Key: TypeAlias = KeyValueStore.Key
 
-NO_FIELDS = NoFields()
+NO_FIELDS = StateFields()
 
 
 class FieldDataCache:
-    """One learner's stored fields of a set of blocks, and of the asides of these types beside them.
+    """One learner's stored fields of blocks and of their asides of these types.
 
-    Making it takes one query for each scope that the blocks have fields in, in chunks of blocks. What was not asked
-    for is loaded when it is first read, so that a field is reported missing only when it is.
+    The constructor takes one query for each scope and chunk of blocks. Fields of other blocks are loaded on the first
+    read, so that only missing fields are reported as missing.
 
-    For an anonymous ``user`` every field is missing and nothing is stored. With ``read_only`` every write raises
-    ReadOnlyState. Raises UnknownLearner for a ``user`` that was never saved.
+    For an anonymous ``user``, every field is missing and nothing is stored. With ``read_only``, every write raises
+    ReadOnlyState. Raises UnknownLearner for an unsaved ``user``.
     """
 
     def __init__(
@@ -53,8 +53,7 @@ class FieldDataCache:
         self.read_only = read_only
         self._learner_id = known_learner_id(user)
         self._aside_types = list(asides or ())
-        # In the order in which they are written. The fields that many learners share come last: whoever else waits
-        # for their locks waits for the shortest time.
+        # In the order of writes. Shared fields are last, so that other learners wait for their locks the shortest time.
         self._caches: dict[ScopeKey, ScopeCache[Any, Any]] = {
             scopes.USER_STATE: UserStateCache(user, course_id),
             scopes.PREFERENCES: PreferencesCache(user),
@@ -86,9 +85,10 @@ class FieldDataCache:
         depth: int | None = None,
         block_filter: Callable[[Block], bool] = lambda block: True,
     ) -> None:
-        """Load ``block`` and its descendants, down to ``depth`` levels (None: all), where the filter passes them.
+        """Load ``block`` and its descendants that pass the filter, down to ``depth`` levels (None: all).
 
-        A block that shows each learner only some of its children is asked which once its own state is loaded.
+        A block with ``has_dynamic_children()`` and ``get_child_blocks()`` is asked for its children after its state is
+        loaded.
         """
         blocks, dynamic = descendants([(block, depth)], block_filter)
         self.add_blocks_to_cache(blocks)
@@ -96,35 +96,35 @@ class FieldDataCache:
             blocks, dynamic = descendants(dynamic_children(dynamic), block_filter)
             self.add_blocks_to_cache(blocks)
 
-    # The spelling that callers of the ancestor know.
+    # Open edX uses this spelling.
     cache_for_block_descendents = cache_for_block_descendants
     add_block_descendents = add_block_descendants
 
     def add_blocks_to_cache(self, blocks: Iterable[Block]) -> None:
-        """Load the fields of more blocks; what is loaded already is kept."""
+        """Load the fields of more blocks, unless they are loaded."""
         if self._learner_id is None:
             return
         by_kind = kinds(blocks, self._aside_types)
-        for where, cache in self._caches.items():
+        for scope, cache in self._caches.items():
             declared: list[FieldOwner] = []
             undeclared: list[FieldOwner] = []
             for kind, usage_ids in by_kind.items():
-                (declared if where in kind.places else undeclared).extend(kind.owners(where, usage_ids))
+                (declared if scope in kind.scopes else undeclared).extend(kind.owners(scope, usage_ids))
             cache.prefetch(declared)
-            # Fields that belong to no block are no block's to miss.
-            if where != scopes.USER_INFO:
+            # user_info belongs to no block, so never assume it empty.
+            if scope != scopes.USER_INFO:
                 cache.assume_empty(undeclared)
 
     def get(self, key: Key) -> Any:
-        """Return a copy of the field's value. Raises KeyError where it has none, CorruptState where unreadable."""
+        """Return a copy of the field's value. Raises KeyError or CorruptState."""
         return self._fields(key).get(key.field_name)
 
     def has(self, key: Key) -> bool:
-        """Return whether the field has a stored value. Raises CorruptState where that cannot be told."""
+        """Return whether the field has a stored value. Raises CorruptState."""
         return key.field_name in self._fields(key)
 
     def last_modified(self, key: Key) -> datetime | None:
-        """Return when the field's row was last written (UTC), or None where the field is missing."""
+        """Return the time of the last write of the field's row in UTC, or None if the field is missing."""
         modified: datetime | None = self._fields(key).modified(key.field_name)
         return modified
 
@@ -133,10 +133,10 @@ class FieldDataCache:
         self.set_many({key: value})
 
     def set_many(self, values: Mapping[Key, Any]) -> None:
-        """Store all values or none, in one transaction, and remember them then.
+        """Store all values or none, in one transaction, then update the cache.
 
-        Raises UnstorableValue, UnusableKey, CorruptState or ReadOnlyState before anything is written; SaveFailed,
-        whose ``saved_field_names`` is empty, where the database refuses.
+        Raises UnstorableValue, UnusableKey, CorruptState or ReadOnlyState before anything is written, and SaveFailed
+        with empty ``saved_field_names`` if the database refuses.
         """
         by_cache: dict[ScopeCache[Any, Any], dict[Key, Any]] = defaultdict(dict)
         for key, value in values.items():
@@ -146,7 +146,7 @@ class FieldDataCache:
             self._write([(cache, by_cache[cache]) for cache in self._caches.values() if cache in by_cache])
 
     def delete(self, key: Key) -> None:
-        """Delete the field's stored value. Raises KeyError where it has none."""
+        """Delete the field's stored value. Raises KeyError."""
         cache = self._checked_for_writing(key)
         if not self.has(key):
             raise KeyError(key.field_name)
@@ -157,13 +157,13 @@ class FieldDataCache:
             return [cache.write(values) for cache, values in writes]
 
         try:
-            # The write of one scope is one transaction by itself.
+            # The write of a single scope is one transaction already.
             using = router.db_for_write(StudentModule)
-            remember = in_transaction(write, using=using) if len(writes) > 1 else write()
+            updates = in_transaction(write, using=using) if len(writes) > 1 else write()
         except DatabaseError as error:
             raise SaveFailed([], str(error)) from error
-        for remember_scope in remember:
-            remember_scope()
+        for update_cache in updates:
+            update_cache()
 
     def _fields(self, key: Key) -> Fields:
         cache = self._cache(key)
@@ -175,8 +175,8 @@ class FieldDataCache:
             raise UnsupportedScope(key.scope, list(scopes.SUPPORTED.values()))
         if not cache.shared and key.user_id != self._learner_id:
             raise AnotherLearner(
-                f"Field {key.field_name!r} belongs to user {key.user_id!r}, but the state of user {self._learner_id!r} "
-                "was loaded; make a FieldDataCache for that user."
+                f"Field {key.field_name!r} belongs to user {key.user_id!r}, but this FieldDataCache to user "
+                f"{self._learner_id!r}; make a FieldDataCache for the user of the field."
             )
         return cache
 
@@ -184,7 +184,8 @@ class FieldDataCache:
         cache = self._cache(key)
         if self.read_only:
             raise ReadOnlyState(
-                f"Field {key.field_name!r} of {key.block_scope_id} cannot be written: it was loaded read-only."
+                f"Field {key.field_name!r} of {key.block_scope_id} was loaded read-only; make a FieldDataCache without "
+                "read_only to write it."
             )
         checked_name(key.field_name, "field name")
         cache.address(key)

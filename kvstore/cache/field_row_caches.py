@@ -1,14 +1,13 @@
-"""The caches of the scopes that keep one row for each field."""
+"""The caches of the scopes that have one row for each field."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db import router
 from opaque_keys.edx.keys import LearningContextKey
 from xblock.runtime import KeyValueStore
 
-from kvstore.cache.base import Owned, ScopeCache, check_usage_owner
+from kvstore.cache.base import FieldOwner, ScopeCache, check_usage_owner
 from kvstore.conf import conf
 from kvstore.exceptions import CorruptState, UnusableKey
 from kvstore.keys import MAX_FAMILY_LENGTH, MAX_TYPE_LENGTH, block_address, checked_name
@@ -16,43 +15,35 @@ from kvstore.models import FieldRow, PreferencesField, UserInfoField, UserStateS
 from kvstore.storage.field_rows import FieldAddress, StoredField, delete_field, write_fields
 from kvstore.storage.reading import stored_text
 from kvstore.versioning import codec
-from kvstore.versioning.chunks import chunked
+from kvstore.versioning.sql import chunked
 
 Columns = tuple[tuple[str, Any], ...]
-"""The columns, with their values, that say whose a field is."""
+"""the columns, with their values, that identify the owner of a field"""
 
 
 class FieldValues:
-    """The rows of one owner, each parsed when it is asked for."""
+    """The stored fields of one owner. Each read parses the text again."""
 
     def __init__(self, table: str) -> None:
         self._table = table
-        self._rows: dict[str, StoredField] = {}
+        self.rows: dict[str, StoredField] = {}
 
     def __contains__(self, name: object, /) -> bool:
-        return name in self._rows
+        return name in self.rows
 
     def get(self, name: str) -> Any:
-        row = self._rows[name]
+        row = self.rows[name]
         try:
             return codec.loads(row.text)
         except ValueError as error:
             raise CorruptState(self._table, [row.row_id], 1, str(error)) from error
 
     def modified(self, name: str) -> datetime | None:
-        return self._rows[name].modified if name in self._rows else None
-
-    def put(self, name: str, row: StoredField) -> None:
-        """Remember a row that was read or written."""
-        self._rows[name] = row
-
-    def discard(self, name: str) -> None:
-        """Forget a row that was deleted."""
-        self._rows.pop(name, None)
+        return self.rows[name].modified if name in self.rows else None
 
 
 class FieldRowCache(ScopeCache[Columns, FieldValues]):
-    """The fields of a scope whose model has one row for each."""
+    """The loaded fields of a scope with one row for each field."""
 
     model: ClassVar[type[FieldRow]]
 
@@ -64,33 +55,33 @@ class FieldRowCache(ScopeCache[Columns, FieldValues]):
         addresses = {FieldAddress(self.address(key), key.field_name): value for key, value in values.items()}
         rows = write_fields(self.model, addresses)
 
-        def remember() -> None:
+        def update_cache() -> None:
             for address, row in rows.items():
                 fields = self.cached(address.columns)
-                # An owner that was never read stays unread: what was written is not all that it has.
+                # An owner that is not loaded may have other stored fields.
                 if fields is not None:
-                    fields.put(address.field_name, row)
+                    fields.rows[address.field_name] = row
 
-        return remember
+        return update_cache
 
     def delete(self, key: KeyValueStore.Key) -> None:
         columns = self.address(key)
         delete_field(self.model, FieldAddress(columns, key.field_name))
-        self._loaded[columns].discard(key.field_name)
+        self._loaded[columns].rows.pop(key.field_name, None)
 
     def _load(self, addresses: list[Columns]) -> dict[Columns, FieldValues]:
         loaded = {columns: self._empty() for columns in addresses}
         for chunk in chunked(addresses, conf.KVSTORE_CHUNK_SIZE):
             for columns, field_name, *row in self._rows(chunk):
-                # The filter's lists of families and types let through combinations that nobody asked for.
+                # The lists of families and types also select other combinations of them.
                 if columns in loaded:
-                    loaded[columns].put(field_name, StoredField(*row))
+                    loaded[columns].rows[field_name] = StoredField(*row)
         return loaded
 
     def _rows(self, chunk: list[Columns]) -> Iterator[tuple[Any, ...]]:
         names = [name for name, _ in chunk[0]]
         filters = {f"{name}__in": {dict(columns)[name] for columns in chunk} for name in names}
-        rows = self.model._base_manager.using(router.db_for_read(self.model)).filter(**filters)
+        rows = self.model._base_manager.filter(**filters)
         for values in rows.values_list(*map(stored_text, names), "field_name", "id", "value", "modified"):
             yield tuple(zip(names, values, strict=False)), *values[len(names) :]
 
@@ -99,7 +90,7 @@ class FieldRowCache(ScopeCache[Columns, FieldValues]):
 
 
 class UserStateSummaryCache(FieldRowCache):
-    """The ``user_state_summary`` fields that all learners of a block share."""
+    """The ``user_state_summary`` fields of blocks, which all learners share."""
 
     model = UserStateSummaryField
     shared = True
@@ -108,17 +99,17 @@ class UserStateSummaryCache(FieldRowCache):
         super().__init__(user)
         self._course_key = course_key
 
-    def address(self, owner: Owned) -> Columns:
+    def address(self, owner: FieldOwner) -> Columns:
         check_usage_owner(owner)
         return (("usage_id", block_address(owner.block_scope_id, self._course_key).usage_key),)
 
 
 class PreferencesCache(FieldRowCache):
-    """A learner's ``preferences`` fields, kept for each type of block."""
+    """A learner's ``preferences`` fields of block types."""
 
     model = PreferencesField
 
-    def address(self, owner: Owned) -> Columns:
+    def address(self, owner: FieldOwner) -> Columns:
         return (
             ("student_id", self._user.pk),
             ("block_family", checked_name(owner.block_family, "block family", MAX_FAMILY_LENGTH)),
@@ -127,14 +118,14 @@ class PreferencesCache(FieldRowCache):
 
 
 class UserInfoCache(FieldRowCache):
-    """A learner's ``user_info`` fields, which all blocks share."""
+    """A learner's ``user_info`` fields."""
 
     model = UserInfoField
 
-    def address(self, owner: Owned) -> Columns:
+    def address(self, owner: FieldOwner) -> Columns:
         if owner.block_scope_id is not None:
             raise UnusableKey(
-                f"A user_info field belongs to no block, but its key names {owner.block_scope_id!r:.100}."
+                f"The key of a user_info field names the block {owner.block_scope_id!r:.100}; pass None instead."
             )
         return (
             ("student_id", self._user.pk),

@@ -1,4 +1,4 @@
-"""The cache of a learner's own state of blocks: one row for each block."""
+"""The cache of the scope user_state, which has one row for each block."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -8,22 +8,23 @@ from typing import Any
 from opaque_keys.edx.keys import LearningContextKey
 from xblock.runtime import KeyValueStore
 
-from kvstore.cache.base import Owned, ScopeCache, check_usage_owner
-from kvstore.client import DjangoXBlockUserStateClient
+from kvstore.cache.base import FieldOwner, ScopeCache, check_usage_owner
 from kvstore.exceptions import CorruptState
 from kvstore.keys import BlockAddress, block_address
+from kvstore.storage.changes import remove_fields, set_fields
 from kvstore.storage.reading import StoredState, stored_states
+from kvstore.storage.writing import write_states
 from kvstore.versioning import codec
 
 HANDED_OUT = object()
-"""stands where a value was that somebody has been given"""
+"""marks a value already handed to a caller"""
 
 
 class StateFields:
-    """The fields of one block's state, parsed when the first of them is asked for.
+    """The fields of one block's state, parsed on the first read.
 
-    Most fields are read once in a request, so who asks first is given what was parsed, to do with as they like. Should
-    anybody ask again, the text is parsed a second time, and copies are given of what comes of that.
+    Most fields are read once in a request, so the first read of a field returns the parsed value itself. A second read
+    parses the state again; from then on, reads return copies.
     """
 
     __slots__ = ("_copy_on_read", "_modified", "_stored", "_values")
@@ -53,13 +54,11 @@ class StateFields:
         return self._modified if name in self else None
 
     def overlay(self, fields: Mapping[str, Any], modified: datetime) -> None:
-        """Remember fields that were stored."""
         self._parsed().update(fields)
         self._copy_on_read |= fields.keys()
         self._modified = modified
 
     def discard(self, name: str, modified: datetime) -> None:
-        """Forget a field that was deleted."""
         self._parsed().pop(name, None)
         self._modified = modified
 
@@ -70,21 +69,20 @@ class StateFields:
 
     def _parse_again(self, values: dict[str, Any]) -> None:
         again = self._stored.fields() if self._stored else {}
-        given = {name: again[name] for name, value in values.items() if value is HANDED_OUT}
-        values |= given
-        self._copy_on_read |= given.keys()
+        restored = {name: again[name] for name, value in values.items() if value is HANDED_OUT}
+        values |= restored
+        self._copy_on_read |= restored.keys()
 
 
 class UserStateCache(ScopeCache[BlockAddress, StateFields]):
-    """A learner's ``user_state`` fields."""
+    """A learner's loaded ``user_state`` fields."""
 
     def __init__(self, user: Any, course_key: LearningContextKey) -> None:
         super().__init__()
         self._user = user
-        self._client = DjangoXBlockUserStateClient(user)
         self._course_key = course_key
 
-    def address(self, owner: Owned) -> BlockAddress:
+    def address(self, owner: FieldOwner) -> BlockAddress:
         check_usage_owner(owner)
         return block_address(owner.block_scope_id, self._course_key)
 
@@ -92,28 +90,25 @@ class UserStateCache(ScopeCache[BlockAddress, StateFields]):
         states: dict[BlockAddress, dict[str, Any]] = defaultdict(dict)
         for key, value in values.items():
             states[self.address(key)][key.field_name] = value
-        rows = self._client.overlay(self._user.pk, states)
+        changes = {address: set_fields(fields) for address, fields in states.items()}
+        rows = write_states(self._user.pk, changes, create=True)
 
-        def remember() -> None:
+        def update_cache() -> None:
             for address, fields in states.items():
-                self._remember(address, fields, rows[address].modified)
+                cached = self.cached(address)
+                # A block that is not loaded may have other stored fields.
+                if cached is not None:
+                    try:
+                        cached.overlay(fields, rows[address].modified)
+                    except CorruptState:
+                        # The row was corrupt when it was loaded, and was repaired before this write.
+                        self._replace(address, None)
 
-        return remember
-
-    def _remember(self, address: BlockAddress, fields: Mapping[str, Any], modified: datetime) -> None:
-        known = self.cached(address)
-        # A block that was never read stays unread: what was written is not all that it has.
-        if known is None:
-            return
-        try:
-            known.overlay(fields, modified)
-        except CorruptState:
-            # The row was unreadable when it was loaded and had been mended when it was written: load it again.
-            self._replace(address, None)
+        return update_cache
 
     def delete(self, key: KeyValueStore.Key) -> None:
         address = self.address(key)
-        rows = self._client.remove(self._user.pk, [address], frozenset([key.field_name]))
+        rows = write_states(self._user.pk, {address: remove_fields(frozenset([key.field_name]))}, create=False)
         if address in rows:
             self._loaded[address].discard(key.field_name, rows[address].modified)
         else:

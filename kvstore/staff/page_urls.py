@@ -1,4 +1,4 @@
-"""Keys in the address of a courseware page, as staff paste it from a learner's message or from their browser."""
+"""Find the keys of a block and a course in the address of a courseware page."""
 
 import re
 from typing import Any
@@ -11,24 +11,24 @@ from kvstore.exceptions import UnusableKey
 from kvstore.keys import key_from_text
 
 MAX_LENGTH = 8_000
-"""characters; a longer address is no page's"""
+"""characters; the rest of an address is ignored"""
 
 ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
-# A key goes on until something that no key has in it. Keys of the old form have three slashes of their own, which
-# addresses made by the old courseware write as ;_ and their semicolons as ;;.
+# A key ends at the first character that keys cannot contain. Keys of the old form have three slashes, which old
+# courseware writes as ;_ in addresses, and semicolons as ;;.
 PART = r"[\w.~:+@$;%-]+"
 NEW_FORM = rf"(?<![\w-])[a-z][\w-]{{0,40}}:{PART}"
 BLOCK = re.compile(rf"i4x://{PART}/{PART}/{PART}/{PART}|i4x:;_;_{PART}|{NEW_FORM}")
 COURSE = re.compile(rf"{NEW_FORM}|(?<=/courses/)[\w.~-]+/[\w.~-]+/[\w.~-]+(?=[/?#]|$)")
 CANDIDATES = 20
-"""how many of what looks like a key are tried, from the end"""
+"""possible keys that are parsed, from the end of the address"""
 
 
 def keys_in(address: str) -> tuple[UsageKey | None, LearningContextKey | None]:
-    """Return the block that an address names and the course, each the last one where it names several.
+    """Return the last key of a block and the last key of a course in an address; None where it has none.
 
-    The keys may be in the path, the query or the fragment, percent-encoded up to twice.
+    Keys may be in the path, the query or the fragment, percent-encoded up to twice.
     """
     block, course = None, None
     text = address[:MAX_LENGTH]

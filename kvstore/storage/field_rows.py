@@ -1,4 +1,4 @@
-"""Reading and writing the scopes that keep one row for each field."""
+"""Writes the scopes that have one row for each field."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,38 +14,37 @@ from kvstore.versioning.transactions import in_transaction
 
 
 class FieldAddress(NamedTuple):
-    """Where one field is kept: the columns that say whose it is, by name, and the field's own name."""
+    """The columns, with their values, that identify the owner of a field, and the name of the field."""
 
     columns: tuple[tuple[str, Any], ...]
     field_name: str
 
     @property
-    def lookup(self) -> dict[str, Any]:
-        """The address as filter arguments."""
+    def filters(self) -> dict[str, Any]:
         return {**dict(self.columns), "field_name": self.field_name}
 
 
 class StoredField(NamedTuple):
-    """One field as its row holds it."""
+    """The stored columns of one field."""
 
     row_id: int
-    """0 where it was just written and the database does not say which id it gave"""
+    """0 after a write if the database does not return ids"""
     text: str
     modified: datetime
 
 
 def write_fields(model: type[FieldRow], values: Mapping[FieldAddress, Any]) -> dict[FieldAddress, StoredField]:
-    """Set every field to its storable value in one statement, whether its row exists or not; return what is stored.
+    """Insert or update every field in one statement, and return the stored fields. The values must be storable.
 
-    Two writers of the same field both succeed and the later one stays; of different fields, both stay.
-    Raises WriteConflict or the error of the database; then nothing is stored.
+    The last of two concurrent writes of one field wins. Raises WriteConflict or the error of the database; then
+    nothing is stored.
     """
-    # In one order for every writer, so that two who set the same fields do not wait for each other.
+    # The same order in every write prevents deadlocks.
     addresses = sorted(values, key=repr)
     texts = [codec.dumps(values[address]) for address in addresses]
     now = timezone.now()
-    unique = tuple(addresses[0].lookup)
-    rows = [(*address.lookup.values(), text, now, now) for address, text in zip(addresses, texts, strict=True)]
+    unique = tuple(addresses[0].filters)
+    rows = [(*address.filters.values(), text, now, now) for address, text in zip(addresses, texts, strict=True)]
     using = router.db_for_write(model)
 
     def write() -> list[int]:
@@ -59,7 +58,6 @@ def write_fields(model: type[FieldRow], values: Mapping[FieldAddress, Any]) -> d
 
 
 def delete_field(model: type[FieldRow], address: FieldAddress) -> None:
-    """Delete the row of one field; it may be gone already."""
     using = router.db_for_write(model)
-    rows = model._base_manager.using(using).filter(**address.lookup)
+    rows = model._base_manager.using(using).filter(**address.filters)
     in_transaction(rows.delete, using=using, savepoint=False)

@@ -1,4 +1,4 @@
-"""Deleting a StudentModule row, directly or with its learner, leaves a version that says so."""
+"""Makes a version ``deleted`` when a StudentModule row is deleted, directly or with its user."""
 
 from typing import Any
 
@@ -14,17 +14,16 @@ from kvstore.versioning.versions import Values
 
 
 def connect() -> None:
-    """Connect the receivers; with them Django deletes StudentModule rows one by one, in a transaction."""
+    """Connect the receivers. Because of them, Django loads the rows and deletes them in a transaction."""
     for model in apps.get_models():
         connect_to(model)
     class_prepared.connect(connect_to, dispatch_uid="xblock_kvstore.connect_to")
 
 
 def connect_to(sender: type[models.Model], **kwargs: Any) -> None:
-    """Connect the receivers to StudentModule and its proxy models.
+    """Connect the receivers to StudentModule or a proxy model, which Django sends as the sender of its signals.
 
-    Django sends the signals of a deletion with the proxy model as the sender. For a model that inherits StudentModule
-    and has a table of its own, Django sends them for StudentModule too.
+    For a model that inherits StudentModule with a table of its own, Django sends the signals of StudentModule too.
     """
     if sender._meta.concrete_model is StudentModule:
         pre_delete.connect(lock_before_deletion, sender=sender, dispatch_uid="xblock_kvstore.lock_before_deletion")
@@ -32,13 +31,12 @@ def connect_to(sender: type[models.Model], **kwargs: Any) -> None:
 
 
 def lock_before_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:
-    """Keep the row as it is about to be deleted, which may be newer than the instance, or gone already."""
+    """Lock and load the row, which may be newer than the instance, or deleted already."""
     if not instance.deletion_is_recorded:
         instance.being_deleted = rows.lock_by_id(StudentModule, instance.pk, using)
 
 
 def announce_deletion(instance: StudentModule, using: str, **kwargs: Any) -> None:
-    """Announce the version after the last: the row is gone."""
     row, instance.being_deleted = instance.being_deleted, None
     if row is not None:
         nothing = Values(None, None, None)

@@ -1,12 +1,12 @@
-"""Brings a row of StudentModule to a version that was committed before its database was restored from a backup.
+"""Restores a row of StudentModule to a version of the history, after its database was restored from a backup.
 
-The version exists already, so none is made and none is announced: the row gets the values, the number and the digest
-that it had.
+The version exists in the history, so this makes no version and sends no signal.
 """
 
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
+from operator import attrgetter
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, router
@@ -18,37 +18,38 @@ from kvstore.versioning import rows
 from kvstore.versioning.transactions import in_transaction
 from kvstore.versioning.versions import IDENTITY, Row
 
-Position = tuple[int, bytes | None]
-"""the version and the digest of a row"""
+VersionId = tuple[int, bytes | None]
+"""version and digest of a row"""
+
+_identity: Callable[[Row | StateVersion], tuple[int, str, str]] = attrgetter(*IDENTITY)
 
 
 class Outcome(Enum):
-    """What became of a row."""
+    """The result of :func:`bring_to`. Only DONE has written."""
 
     DONE = "done"
     MOVED = "moved"
-    """it is not at the expected version any more; nothing was written"""
+    """the row is not at the expected version"""
     TAKEN = "taken"
-    """its id belongs to a row of another learner or block; nothing was written"""
+    """a row of another learner or block has the id"""
     OTHER_ROW = "other_row"
-    """the learner has a row of the block with another id; nothing was written"""
+    """the learner has a row of the block with another id"""
     NO_LEARNER = "no_learner"
-    """there is no such user; nothing was written"""
+    """the user does not exist"""
 
 
 def bring_to(
     version: StateVersion,
-    expected: Position | None,
+    expected: VersionId | None,
     created: datetime,
     *,
     before_commit: Callable[[], object] = lambda: None,
     dry_run: bool = False,
 ) -> Outcome:
-    """Bring a row from ``expected``, None where it is missing, to a version, in a transaction that locks it.
+    """Set a row at ``expected`` (None: no row) to a version, in one transaction that locks the row.
 
-    A version ``deleted`` deletes the row, and what refers to it, as Django does. A missing row is inserted with its
-    id and with this time of creation. ``before_commit`` is called where the outcome is DONE, and again where a conflict
-    with another transaction makes a second attempt necessary. ``dry_run`` returns the outcome without a write.
+    A version ``deleted`` deletes the row and the objects that refer to it, as Django does. A missing row is inserted
+    with its id and this time of creation. ``before_commit`` is called for the outcome DONE, once in each attempt.
 
     Raises WriteConflict or the error of the database; then nothing is written.
     """
@@ -64,17 +65,17 @@ def bring_to(
         return outcome
 
     try:
-        # Where another session inserts such a row first, the second attempt finds it.
+        # After a concurrent insert of the row, the second attempt finds it.
         return in_transaction(body, using=using, retry_insert=True)
     except IntegrityError:
-        # The user may have been deleted meanwhile: PostgreSQL and SQLite check that at the commit.
+        # PostgreSQL and SQLite check at the commit whether the user exists.
         if version.action == DELETED or _has_learner(version, using):
             raise
         return Outcome.NO_LEARNER
 
 
-def _obstacle(version: StateVersion, expected: Position | None, row: Row | None, using: str) -> Outcome:
-    """Return why the row cannot be written; DONE where it can."""
+def _obstacle(version: StateVersion, expected: VersionId | None, row: Row | None, using: str) -> Outcome:
+    """Return the reason why the row cannot be written, or DONE."""
     if row is not None:
         if _identity(row) != _identity(version):
             return Outcome.TAKEN
@@ -97,10 +98,6 @@ def _write(version: StateVersion, row: Row | None, created: datetime, using: str
     target.state, target.grade, target.max_grade = version.state, version.grade, version.max_grade
     target.version, target.digest, target.modified = version.version, version.digest, version.created
     (rows.update if row else rows.insert)(StudentModule, [target], using)
-
-
-def _identity(of: Row | StateVersion) -> tuple[int, str, str]:
-    return of.student_id, of.course_id, of.module_state_key
 
 
 def _has_learner(version: StateVersion, using: str) -> bool:

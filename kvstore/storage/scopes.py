@@ -1,7 +1,7 @@
-"""What one FieldDataCache knows of each scope that keeps learners' state.
+"""The supported scopes.
 
-A scope is recognised by what it is for, not by its name: ``Scope(UserScope.ONE, BlockScope.USAGE)`` is not equal to
-``Scope.user_state``, and yet the same place.
+A scope is identified by its user and block scope, because ``Scope(UserScope.ONE, BlockScope.USAGE)`` is not equal to
+``Scope.user_state``, which has a name.
 """
 
 from typing import Any
@@ -24,6 +24,6 @@ ScopeKey = tuple[UserScope, BlockScope]
 
 
 def scope_key(scope: Any) -> ScopeKey:
-    """Return whose and of what the scope is; this store keeps it if that is among SUPPORTED."""
-    # Scope.children and Scope.parent are sentinels that have neither.
+    """Return the key of a scope. Scopes with a key in SUPPORTED are supported."""
+    # Scope.children and Scope.parent are sentinels without these attributes.
     return getattr(scope, "user", None), getattr(scope, "block", None)

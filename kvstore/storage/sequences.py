@@ -1,4 +1,4 @@
-"""Keeps the ids of new rows above ids that were given out before, such as those in the history."""
+"""Raises the next id of a table above ids that were used before, such as those in the history."""
 
 from typing import Any, NamedTuple
 
@@ -7,17 +7,17 @@ from django.db.models import Model
 
 
 class NextId(NamedTuple):
-    """The id of the next new row of a table: as it was found, and as it is to be."""
+    """The id of the next row of a table, before and after :func:`keep_above`."""
 
     found: int
     raised_to: int
-    """the same number where the found one suffices"""
 
 
 def keep_above(model: type[Model], highest: int, using: str, *, dry_run: bool = False) -> NextId | None:
-    """Let ids of new rows of a model begin above ``highest``; they never begin lower than before.
+    """Raise the next id of a model above ``highest``, and never lower it.
 
-    Call it outside of a transaction: MySQL would commit it. Returns None where the database does not make the ids.
+    Call it outside of a transaction, because MySQL would commit that. Returns None if the database does not generate
+    the ids.
     """
     read, write = DIALECTS[connections[using].vendor]
     table = model._meta.db_table
@@ -47,7 +47,7 @@ def _read_postgresql(cursor: Any, table: str) -> int | None:
 
 def _write_postgresql(cursor: Any, table: str, following: int) -> None:
     sequence = _postgresql_sequence(cursor, table)
-    # Another session may have raised it in between.
+    # Another session may have raised it since it was read.
     cursor.execute(
         f"SELECT setval(%s, GREATEST(%s, last_value + is_called::int), false) FROM {sequence}",  # noqa: S608  likewise
         [sequence, following],
@@ -56,7 +56,7 @@ def _write_postgresql(cursor: Any, table: str, following: int) -> None:
 
 def _read_mysql(cursor: Any, table: str) -> int | None:
     if not cursor.db.mysql_is_mariadb:
-        # MySQL 8 would tell the number of a day ago.
+        # MySQL 8 caches the number for a day by default.
         cursor.execute("SET SESSION information_schema_stats_expiry = 0")
     cursor.execute(
         "SELECT auto_increment FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %s",

@@ -1,4 +1,4 @@
-"""The actor, the reason and the request of a change; every version that is written meanwhile gets them."""
+"""The actor, reason and request id that every version written inside ``change_context()`` gets."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,11 +13,11 @@ MAX_REASON_LENGTH = 255
 MAX_REQUEST_ID_LENGTH = 64
 
 Actor = Any
-"""A user, a user's id, None, or a function without arguments that returns one of them when an entry is written."""
+"""a user, a user id, None, or a function without arguments that returns one of them at each write"""
 
 
 class RestoredFrom(NamedTuple):
-    """The version that a restored version takes its state from."""
+    """The version from which a state is restored."""
 
     student_module_id: int
     version: int
@@ -25,38 +25,37 @@ class RestoredFrom(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is known of the change being made."""
+    """The actor, reason and request id of a change."""
 
     actor: Actor = None
     reason: str = ""
     request_id: str = ""
     source: RestoredFrom | None = None
-    """what is being restored, if anything is; :func:`history.api.restore` sets it"""
+    """set by :func:`history.api.restore`"""
 
     @property
     def actor_id(self) -> int | None:
-        """The id of whoever makes the change, None where nobody said or the user is anonymous."""
+        """The user id of the actor; None if unknown or anonymous."""
         actor = self.actor() if isinstance(self.actor, Callable) else self.actor  # type: ignore[arg-type]
         learner_id: int | None = getattr(actor, "pk", actor)
         return learner_id
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what to send along with a task, as JSON; in the worker ``change_context(**message)`` takes it up."""
+        """Return arguments of ``change_context()`` that can be sent to a worker as JSON."""
         return {"actor": self.actor_id, "reason": self.reason, "request_id": self.request_id}
 
 
-# A context variable follows threads started with its context, tasks and async views; each change is immutable.
-NO_CHANGE = Change()
-_current: ContextVar[Change] = ContextVar("history_change", default=NO_CHANGE)
+# A context variable is also visible in async views and tasks.
+_current: ContextVar[Change] = ContextVar("history_change", default=Change())  # noqa: B039  it is frozen
 
 
 def current_change() -> Change:
-    """Return what is known of the change being made here."""
+    """Return the change of the innermost ``change_context()``."""
     return _current.get()
 
 
 class Origin(NamedTuple):
-    """The values that all versions of one write share."""
+    """The columns that all versions of one write share."""
 
     actor_id: int | None
     reason: str
@@ -67,7 +66,7 @@ class Origin(NamedTuple):
 
 
 def current_origin(using: str) -> Origin:
-    """Return the origin of a write to ``using``; may look up the user. Call it inside the write's transaction."""
+    """Return the origin of a write. Call it inside the transaction; it may query the user."""
     change = _current.get()
     source_id, source_version = change.source or (None, None)
     number = transaction_id(using)
@@ -78,10 +77,9 @@ def current_origin(using: str) -> Origin:
 def change_context(
     *, actor: Actor = None, reason: str | None = None, request_id: str | None = None
 ) -> Iterator[Change]:
-    """Put this actor, reason and request id on every version written inside.
+    """Set the actor, reason and request id of every version written inside; missing ones are inherited.
 
-    What is not given is taken from the context around this one. Raises UnusableContext for a reason of more than
-    255 characters or a request id of more than 64.
+    Raises UnusableContext for a reason of more than 255 characters or a request id of more than 64.
     """
     given = {"actor": actor, "reason": reason, "request_id": request_id}
     change = _checked(replace(_current.get(), **{name: value for name, value in given.items() if value is not None}))
@@ -94,7 +92,7 @@ def change_context(
 
 @contextmanager
 def restoring_from(source: RestoredFrom) -> Iterator[None]:
-    """Name the version that what is written inside is restored from."""
+    """Set the source of every version written inside."""
     token = _current.set(replace(_current.get(), source=source))
     try:
         yield
@@ -106,9 +104,9 @@ def _checked(change: Change) -> Change:
     _check_text("reason", change.reason, MAX_REASON_LENGTH)
     _check_text("request id", change.request_id, MAX_REQUEST_ID_LENGTH)
     actor = change.actor
-    # A user, or a function that finds one, is asked when an entry is written.
+    # Users and functions are resolved at each write.
     if isinstance(actor, (str, bytes, float)) or (isinstance(actor, int) and not abs(actor) < 2**63):
-        raise UnusableContext(f"The actor {actor!r:.60} is no user and no id of one; pass request.user, or an id.")
+        raise UnusableContext(f"The actor {actor!r:.60} is neither a user nor a user id; pass request.user or an id.")
     return change
 
 
@@ -117,9 +115,9 @@ def _check_text(name: str, text: object, longest: int) -> None:
         raise UnusableContext(f"The {name} {text!r:.60} is a {type(text).__name__}; pass a string.")
     if len(text) > longest or "\0" in text:
         raise UnusableContext(
-            f"The {name} {text[:40]!r} has {len(text)} characters or a NUL; at most {longest}, none NUL."
+            f"The {name} {text[:40]!r} has {len(text)} characters or a NUL; pass at most {longest}, without NUL."
         )
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise UnusableContext(f"The {name} {text[:40]!r} has a lone surrogate; leave it out.") from error
+        raise UnusableContext(f"The {name} {text[:40]!r} contains a lone surrogate; remove it.") from error

@@ -1,7 +1,7 @@
-"""The digest of a version: a SHA-256 over all its values and over the digest of the row's previous version.
+"""The digest of a version: a SHA-256 of its values and of the digest of the row's previous version.
 
-Because each digest covers the one before it, the digest that a row holds identifies its complete history, as the
-hash of a commit does in git. docs/reference/digests.md specifies the format byte by byte.
+Thus the digest of a row identifies its complete history, as the hash of a commit does in git.
+docs/reference/digests.md specifies the format.
 """
 
 import hashlib
@@ -20,20 +20,19 @@ DIGEST_LENGTH = 33
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-# ASCII and without white space, so that equal values are equal bytes. repr() writes each float with the digits
-# that read back the same on every database.
+# Equal values have equal bytes: ASCII, no white space, and the shortest digits of a float that read back the same.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def digest_of(version: StateVersion) -> bytes:
-    """Return the digest of a version; the ``digest`` that it has already does not count."""
+    """Return the digest of a version; its attribute ``digest`` is not used."""
     return bytes([FORMAT]) + hashlib.sha256(encoded(version)).digest()
 
 
 def encoded(version: StateVersion) -> bytes:
-    """Return the bytes that the digest covers: a JSON list of the format's tag and the values in order.
+    """Return the bytes that the digest covers: a JSON list of the format's tag and the values.
 
-    The database gives a new row its id after version 1 was computed, so version 1 has null in place of the id.
+    Version 1 has null instead of the row's id, which the database generates after the digest is computed.
     """
     values = [
         TAG,
@@ -65,12 +64,12 @@ def _number(grade: float | None) -> float | None:
 
 
 def microseconds(moment: datetime) -> int:
-    """Return a moment as microseconds since 1970 in UTC; one without a time zone is in that of the settings."""
+    """Return the microseconds since 1970 in UTC. A naive datetime is in the time zone of the settings."""
     if timezone.is_naive(moment):
         moment = timezone.make_aware(moment, timezone.get_default_timezone())
     return (moment - EPOCH) // MICROSECOND
 
 
 def format_of(digest: bytes | None) -> int:
-    """Return the number of the format that a stored digest has; 0 for bytes that are no digest."""
+    """Return the format number of a stored digest; 0 for other bytes."""
     return digest[0] if digest and len(digest) == DIGEST_LENGTH else 0

@@ -1,4 +1,4 @@
-"""Rows of StudentModule as the write path holds them: what the columns say, without model instances and keys."""
+"""Locks and writes rows of StudentModule as plain values, without model instances and keys."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from kvstore.versioning.versions import COLUMNS, IDENTITY, NEW_COLUMNS, VERSION_
 def lock(
     model: type[Model], student_id: int, addresses: Collection[BlockAddress], using: str
 ) -> dict[tuple[str, str], Row]:
-    """Lock a learner's rows of these blocks, in the order of their ids, and return them by course and block."""
+    """Lock a learner's rows of these blocks, in the order of ids, and return them by course and usage key."""
     filters: dict[str, Collection[Any]] = {
         "student_id": [student_id],
         "module_state_key": [address.usage_key for address in addresses],
         "course_id": {address.course_id for address in addresses},
     }
     found = [Row(*columns) for columns in sql.select_for_update(model, COLUMNS, filters, using)]
-    return {row.address: row for row in found}
+    return {(row.course_id, row.module_state_key): row for row in found}
 
 
 def lock_by_id(model: type[Model], row_id: int, using: str) -> Row | None:
-    """Lock the row with this id and return it; None where there is none."""
+    """Lock the row with this id and return it, or None if it does not exist."""
     found = sql.select_for_update(model, COLUMNS, {"id": [row_id]}, using)
     return Row(*found[0]) if found else None
 
 
 def insert(model: type[Model], rows: Sequence[Row], using: str) -> None:
-    """Insert new rows in one statement and give them their ids; either all or none of them have ids already."""
+    """Insert rows in one statement and set their ids; either all or none of them have ids already."""
     columns = NEW_COLUMNS if rows[0].id is None else COLUMNS
     ids = sql.insert(model, columns, list(map(attrgetter(*columns), rows)), using)
     for row, row_id in zip(rows, ids, strict=False):
@@ -48,14 +48,13 @@ def update(model: type[Model], rows: Sequence[Row], using: str) -> None:
     if len(rows) == 1:
         sql.update(model, rows[0].id, {name: getattr(rows[0], name) for name in VERSION_COLUMNS}, using)
     else:
-        # The rows are there and locked, so each insert meets its own id and becomes an update: one statement for
-        # all, where an UPDATE with a CASE for each row takes time quadratic in their number.
+        # The rows exist and are locked, so every insert conflicts on its id and becomes an update. An UPDATE with a
+        # CASE for each row takes time quadratic in their number.
         values = list(map(attrgetter(*COLUMNS), rows))
         sql.upsert(model, COLUMNS, values, using, unique_columns=("id",), update_columns=VERSION_COLUMNS)
 
 
 def with_ids(made: Sequence[StateVersion], rows: Sequence[Row]) -> list[StateVersion]:
-    """Return the versions that were made of these rows with the ids that the rows now have."""
     return [
         version if version.student_module_id == row.id else version._replace(student_module_id=row.id)
         for version, row in zip(made, rows, strict=True)
@@ -63,9 +62,9 @@ def with_ids(made: Sequence[StateVersion], rows: Sequence[Row]) -> list[StateVer
 
 
 def _look_up_ids(model: type[Model], rows: Sequence[Row], using: str) -> None:
-    """Give rows their ids on MySQL, which does not say which it gave; the unique constraint tells."""
+    """Set the ids of rows on MySQL, which does not return them."""
     filters = {f"{name}__in": {getattr(row, name) for row in rows} for name in IDENTITY}
     stored: QuerySet[Any] = QuerySet(model, using=using)
-    found = {(instance.student_id, instance.address): instance.pk for instance in stored.filter(**filters)}
+    found = {(instance.student_id, *instance.address): instance.pk for instance in stored.filter(**filters)}
     for row in rows:
-        row.id = found[row.student_id, row.address]
+        row.id = found[row.student_id, row.course_id, row.module_state_key]

@@ -1,15 +1,15 @@
-"""The statements of the write path, as SQL: a query set takes longer to compile them than a database to run them.
+"""The SQL statements of the write path, because Django compiles a QuerySet slower than a database executes it.
 
-Names are the model's, quoted; values are bound; where databases differ, Django's backend says how. A row is a tuple in
-the order of the columns, its keys as text.
+Names are quoted, values are bound, and Django's backends supply the differences between databases. A row is a tuple
+in the order of the columns, with keys as text.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,44 +17,50 @@ from django.db.models import BinaryField, Model
 from django.db.models.constants import OnConflict
 
 Rows = Sequence[tuple[Any, ...]]
+ItemT = TypeVar("ItemT")
 
-MOST_BOUND = 50
-"""parameters of an INSERT that binds all its values; psycopg keeps how it parsed a statement of no more"""
+MAX_BOUND = 50
+"""maximum number of parameters of an INSERT that binds all values; psycopg caches parsed statements up to it"""
 
 ER_DUP_ENTRY = 1062
-"""MySQL's code for a duplicate value of a unique key"""
+"""MySQL's error code for a duplicate key"""
+
+
+def chunked(items: Sequence[ItemT], size: int) -> Iterator[list[ItemT]]:
+    """Yield the items in order, in lists of at most ``size``."""
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])
 
 
 def select_for_update(
     model: type[Model], columns: tuple[str, ...], filters: Mapping[str, Collection[Any]], using: str
 ) -> Rows:
-    """Return, and lock in the order of their ids, the rows whose columns have one of the values of each filter."""
+    """Lock and return, in the order of ids, the rows with one of the values of each filter."""
     connection = connections[using]
     lock = f" {connection.ops.for_update_sql()}" if connection.features.has_select_for_update else ""
-    conditions = [f"{_names(using, (name,))} IN ({_places(values)})" for name, values in filters.items()]
+    conditions = [f"{_names(using, (name,))} IN ({_percent_s(values)})" for name, values in filters.items()]
     statement = f"{_selection(using, model, columns)} WHERE {' AND '.join(conditions)} ORDER BY id{lock}"
     with connection.cursor() as cursor:
         cursor.execute(statement, _parameters(connection, filters.values()))
         rows: Rows = cursor.fetchall()
-    unread = _unread(using, model, columns)
-    return _read(connection, unread, rows) if unread else rows
+    conversions = _converters(using, model, columns)
+    return _converted(connection, conversions, rows) if conversions else rows
 
 
 def update(model: type[Model], row_id: int, values: Mapping[str, Any], using: str) -> None:
-    """Set columns of one row."""
     connection = connections[using]
     with connection.cursor() as cursor:
         cursor.execute(_update(using, model, tuple(values)), _parameters(connection, [values.values(), [row_id]]))
 
 
 def insert(model: type[Model], columns: tuple[str, ...], rows: Rows, using: str, *, conflict: str = "") -> list[int]:
-    """Insert rows and return their ids, in order; none where they are given or the database does not tell them."""
+    """Insert rows and return the generated ids in order, or none if the database does not return them."""
     connection = connections[using]
-    told = connection.features.can_return_rows_from_bulk_insert and "id" not in columns
+    returns_ids = connection.features.can_return_rows_from_bulk_insert and "id" not in columns
     insertion, parameters = _insertion(using, model, columns, rows)
     with connection.cursor() as cursor:
-        cursor.execute(insertion + conflict + (" RETURNING id" if told else ""), parameters)
-        return [row_id for (row_id,) in cursor.fetchall()] if told else []
+        cursor.execute(insertion + conflict + (" RETURNING id" if returns_ids else ""), parameters)
+        return [row_id for (row_id,) in cursor.fetchall()] if returns_ids else []
 
 
 def upsert(
@@ -66,16 +72,16 @@ def upsert(
     unique_columns: tuple[str, ...],
     update_columns: tuple[str, ...],
 ) -> list[int]:
-    """Insert rows; where one is there already, update these columns of it. Return their ids as :func:`insert` does."""
+    """Insert rows, or update these columns of existing rows. Returns ids as :func:`insert` does."""
     return insert(model, columns, rows, using, conflict=_on_conflict(using, unique_columns, update_columns))
 
 
 def insert_missing(
     model: type[Model], columns: tuple[str, ...], rows: Rows, using: str, *, unique_columns: tuple[str, ...]
 ) -> None:
-    """Insert those rows whose unique columns no stored row has. Needs the privileges to SELECT and INSERT only.
+    """Insert the rows that do not exist by their unique columns. Needs only the privileges SELECT and INSERT.
 
-    Raises IntegrityError for any other constraint, such as the primary key's.
+    Raises IntegrityError for another constraint, such as the primary key.
     """
     connection = connections[using]
     if connection.vendor != "mysql":
@@ -83,7 +89,7 @@ def insert_missing(
         with connection.cursor() as cursor:
             cursor.execute(f"{insertion} ON CONFLICT ({_names(using, unique_columns)}) DO NOTHING", parameters)
         return
-    # INSERT IGNORE would hide other errors, and ON DUPLICATE KEY UPDATE needs the privilege to UPDATE.
+    # INSERT IGNORE would hide other errors; ON DUPLICATE KEY UPDATE needs the privilege UPDATE.
     while rows:
         try:
             insert(model, columns, rows, using)
@@ -98,19 +104,18 @@ def insert_missing(
 def _missing(
     model: type[Model], columns: tuple[str, ...], rows: Rows, using: str, unique_columns: tuple[str, ...]
 ) -> Rows:
-    """Return those rows whose unique columns no stored row has."""
     key = itemgetter(*map(columns.index, unique_columns))
     connection = connections[using]
-    # All but the last narrow it enough: MySQL would compare digests as text.
-    conditions = [f"{_names(using, (name,))} IN ({_places(rows)})" for name in unique_columns[:-1]]
+    # Without the last column, the digest, which MySQL would compare as text.
+    conditions = [f"{_names(using, (name,))} IN ({_percent_s(rows)})" for name in unique_columns[:-1]]
     statement = f"{_selection(using, model, unique_columns)} WHERE {' AND '.join(conditions)}"
     with connection.cursor() as cursor:
-        cursor.execute(statement, [key(row)[place] for place in range(len(conditions)) for row in rows])
+        cursor.execute(statement, [key(row)[position] for position in range(len(conditions)) for row in rows])
         stored = set(cursor.fetchall())
     return [row for row in rows if key(row) not in stored]
 
 
-# The names of a model and the ways of an alias stay the same while a process runs, so these are put together once.
+# These parts depend on the model and the alias only, so each is built once in a process.
 
 
 @cache
@@ -120,8 +125,8 @@ def _selection(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
 
 @cache
 def _update(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
-    marks = zip(columns, _marks(using, model, columns), strict=True)
-    assignments = ", ".join(f"{_names(using, (name,))} = {mark}" for name, mark in marks)
+    pairs = zip(columns, _placeholders(using, model, columns), strict=True)
+    assignments = ", ".join(f"{_names(using, (name,))} = {placeholder}" for name, placeholder in pairs)
     return f"UPDATE {_table(using, model)} SET {assignments} WHERE id = %s"  # noqa: S608  names, quoted
 
 
@@ -132,7 +137,7 @@ def _insert_into(using: str, model: type[Model], columns: tuple[str, ...]) -> st
 
 @cache
 def _on_conflict(using: str, unique_columns: tuple[str, ...], update_columns: tuple[str, ...]) -> str:
-    # MySQL looks at every unique constraint, and takes none by name.
+    # MySQL ignores the unique columns: it checks every unique constraint.
     operations = connections[using].ops
     return f" {operations.on_conflict_suffix_sql([], OnConflict.UPDATE, update_columns, unique_columns)}"
 
@@ -147,50 +152,46 @@ def _table(using: str, model: type[Model]) -> str:
 
 
 def _insertion(using: str, model: type[Model], columns: tuple[str, ...], rows: Rows) -> tuple[str, list[Any]]:
-    """Return an INSERT of these rows, and its parameters."""
-    marks = _marks(using, model, columns)
-    # SQLite keeps compiled statements by their text, which is then the same for the same number of rows.
-    if len(rows) * len(columns) <= MOST_BOUND or connections[using].vendor == "sqlite":
-        places, bound = [", ".join(marks)] * len(rows), rows
+    placeholders = _placeholders(using, model, columns)
+    # SQLite caches compiled statements by text, which depends on the number of rows only if all values are bound.
+    if len(rows) * len(columns) <= MAX_BOUND or connections[using].vendor == "sqlite":
+        sql_rows, bound = [", ".join(placeholders)] * len(rows), rows
     else:
-        places, bound = _written_out(marks, rows)
-    values = ", ".join([f"({place})" for place in places])
+        sql_rows, bound = _with_literals(placeholders, rows)
+    values = ", ".join([f"({sql_row})" for sql_row in sql_rows])
     return _insert_into(using, model, columns) + values, _parameters(connections[using], bound)
 
 
-def _written_out(marks: tuple[str, ...], rows: Rows) -> tuple[list[str], Rows]:
-    """Return what stands for the values of each row, NULL and integers as SQL, and the values that are left to bind.
+def _with_literals(placeholders: tuple[str, ...], rows: Rows) -> tuple[list[str], Rows]:
+    """Return the SQL of each row, with NULL and integers as literals, and the other values to bind.
 
-    The time that a driver takes for a large statement goes by the number of its parameters.
+    Drivers take time proportional to the number of parameters.
     """
-    places, bound = [], []
+    sql_rows, bound = [], []
     for row in rows:
-        written = []
-        for value, mark in zip(row, marks, strict=True):
+        items = []
+        for value, placeholder in zip(row, placeholders, strict=True):
             if value is None:
-                written.append("NULL")
-            # No subclass, which decides itself how it is written.
+                items.append("NULL")
+            # A subclass of int may have another text.
             elif type(value) is int:
-                written.append(str(value))
+                items.append(str(value))
             else:
-                written.append(mark)
+                items.append(placeholder)
                 bound.append(value)
-        places.append(", ".join(written))
-    return places, [tuple(bound)]
+        sql_rows.append(", ".join(items))
+    return sql_rows, [tuple(bound)]
 
 
 @cache
-def _marks(using: str, model: type[Model], columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the mark of each column's parameter. MySQL's driver takes bytes for text, so they are sent in hex."""
-    in_hex = {name for name in columns if connections[using].vendor == "mysql" and _is_binary(model, name)}
-    return tuple("UNHEX(%s)" if name in in_hex else "%s" for name in columns)
+def _placeholders(using: str, model: type[Model], columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the placeholder of each column. MySQL's driver sends bytes as text, so they are sent in hex."""
+    fields = [model._meta.get_field(name) for name in columns]
+    is_mysql = connections[using].vendor == "mysql"
+    return tuple("UNHEX(%s)" if is_mysql and isinstance(field, BinaryField) else "%s" for field in fields)
 
 
-def _is_binary(model: type[Model], name: str) -> bool:
-    return isinstance(model._meta.get_field(name), BinaryField)
-
-
-def _places(values: Collection[Any]) -> str:
+def _percent_s(values: Collection[Any]) -> str:
     return ", ".join(["%s"] * len(values))
 
 
@@ -203,25 +204,24 @@ def _parameters(connection: BaseDatabaseWrapper, rows: Iterable[Iterable[Any]]) 
 
 
 @cache
-def _unread(using: str, model: type[Model], columns: tuple[str, ...]) -> tuple[tuple[int, Any, list[Any]], ...]:
-    """Return, with their places, those columns that the driver of an alias does not read itself, and what does."""
-    # A relation has no column; the store names none by its relation.
-    expressions = [(place, model._meta.get_field(name).cached_col) for place, name in enumerate(columns)]  # type: ignore[union-attr]
+def _converters(using: str, model: type[Model], columns: tuple[str, ...]) -> tuple[tuple[int, Any, list[Any]], ...]:
+    """Return the position, the column and Django's converters of each column that has converters."""
+    # The stubs allow for relations without a column.
+    expressions = [(position, model._meta.get_field(name).cached_col) for position, name in enumerate(columns)]  # type: ignore[union-attr]
     found = []
-    for place, column in expressions:
+    for position, column in expressions:
         converters = list(connections[using].ops.get_db_converters(column))
         if isinstance(column.target, BinaryField):
             converters += column.get_db_converters(connections[using])
         if converters:
-            found.append((place, column, converters))
+            found.append((position, column, converters))
     return tuple(found)
 
 
-def _read(connection: BaseDatabaseWrapper, unread: Iterable[tuple[int, Any, list[Any]]], rows: Rows) -> Rows:
-    """Return rows with what Django's backend makes of the columns that its driver did not read."""
-    read = [list(row) for row in rows]
-    for values in read:
-        for place, column, converters in unread:
+def _converted(connection: BaseDatabaseWrapper, conversions: Iterable[tuple[int, Any, list[Any]]], rows: Rows) -> Rows:
+    converted = [list(row) for row in rows]
+    for values in converted:
+        for position, column, converters in conversions:
             for convert in converters:
-                values[place] = convert(values[place], column, connection)
-    return [tuple(values) for values in read]
+                values[position] = convert(values[position], column, connection)
+    return [tuple(values) for values in converted]

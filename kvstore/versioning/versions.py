@@ -1,4 +1,4 @@
-"""What every write to StudentModule makes: the next version of a locked or new row, checked, numbered, announced."""
+"""Makes the next version of a locked or new row, and sends the signal."""
 
 from __future__ import annotations
 
@@ -11,33 +11,30 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from kvstore.exceptions import UnstorableScore, UnstorableValue
-from kvstore.signals import CHANGED, CREATED, StateVersion, state_written
+from kvstore.signals import CREATED, StateVersion, state_written
 from kvstore.versioning import codec
 from kvstore.versioning.context import Origin
 from kvstore.versioning.digests import digest_of
 
 SCORE_COLUMNS = ("grade", "max_grade")
 RECORDED_COLUMNS = ("state", *SCORE_COLUMNS)
-"""The columns whose every change is a version."""
+"""columns of which every change makes a version"""
 VERSION_COLUMNS = (*RECORDED_COLUMNS, "version", "modified", "digest")
 
 TICK = timedelta(microseconds=1)
 
 
 class Values(NamedTuple):
-    """What one version of a row says."""
+    """The values of the recorded columns."""
 
     state: str | None
     grade: float | None
     max_grade: float | None
 
 
-NOT_APPLICABLE = "na"
-
-
 @dataclass(slots=True)
 class Row:
-    """One row, stored or about to be."""
+    """One row of StudentModule, stored or new, with its keys as text."""
 
     student_id: int
     course_id: str
@@ -46,9 +43,9 @@ class Row:
     state: str | None = None
     grade: float | None = None
     max_grade: float | None = None
-    done: str = NOT_APPLICABLE
+    done: str = "na"
     version: int = 0
-    # A datetime, a datetime and an integer, and None before the first version, as on an instance.
+    # None before the first version, as on an instance.
     created: Any = None
     modified: Any = None
     digest: bytes | None = None
@@ -56,13 +53,7 @@ class Row:
 
     @property
     def values(self) -> Values:
-        """What the current version says."""
         return Values(self.state, self.grade, self.max_grade)
-
-    @property
-    def address(self) -> tuple[str, str]:
-        """The course and the block."""
-        return self.course_id, self.module_state_key
 
 
 COLUMNS = tuple(column.name for column in fields(Row))
@@ -71,11 +62,11 @@ IDENTITY = ("student_id", "course_id", "module_state_key")
 
 
 def checked(values: Values, where: str) -> Values:
-    """Return ``values`` if a row can hold them. Raises UnstorableValue or UnstorableScore naming ``where``."""
+    """Return ``values`` if they can be stored. Raises UnstorableValue or UnstorableScore, which name ``where``."""
     try:
         codec.loads_state(values.state)
     except ValueError as error:
-        raise UnstorableValue(f"state of {where} cannot be stored: {error}; pass a JSON object of fields.") from error
+        raise UnstorableValue(f"state of {where} cannot be stored: {error}; pass the text of a JSON object.") from error
     scores = (checked_score(getattr(values, column), f"{column} of {where}") for column in SCORE_COLUMNS)
     return Values(values.state, *scores)
 
@@ -92,25 +83,19 @@ def checked_score(score: Any, where: str) -> float | None:
     raise UnstorableScore(f"{where} is {score!r:.60}; pass a finite number or None.")
 
 
-def make_first_version(row: Row, now: datetime, origin: Origin, action: str = CREATED) -> StateVersion:
-    """Make ``row``, checked and not stored yet, its version 1, and return that."""
+def make_first_version(row: Row, now: datetime, origin: Origin) -> StateVersion:
+    """Give a new row, which was checked, version 1 and return the version."""
     row.version, row.digest = 0, None
-    return make_next_version(row, row.values, now, origin, action)
-
-
-def advance(row: Row, values: Values, now: datetime, origin: Origin, action: str = CHANGED) -> StateVersion | None:
-    """Make ``row``, locked, its next version and return that. Return None, and leave the row, where nothing changes."""
-    if values == row.values:
-        return None
-    return make_next_version(row, values, now, origin, action)
+    return make_next_version(row, row.values, now, origin, CREATED)
 
 
 def make_next_version(row: Row, values: Values, now: datetime, origin: Origin, action: str) -> StateVersion:
-    """Make ``row``, locked or new, its next version, even if its values are the same, and return that."""
+    """Give a locked or new row its next version, even with the same values, and return the version."""
     previous = row.digest
     row.state, row.grade, row.max_grade = values
     row.version += 1
-    row.modified = next_timestamp(row.modified, now)
+    # Later than the previous version even if the clock was set back.
+    row.modified = max(now, row.modified + TICK) if row.modified else now
     if row.created is None:
         row.created = row.modified
     version = version_of(row, action, origin, previous)
@@ -118,19 +103,13 @@ def make_next_version(row: Row, values: Values, now: datetime, origin: Origin, a
     return version
 
 
-def next_timestamp(modified: datetime | None, now: datetime) -> datetime:
-    """Return the moment of a version that follows one of ``modified``, even where a clock was set back."""
-    return max(now, modified + TICK) if modified else now
-
-
 def announce(versions: Sequence[StateVersion], using: str) -> None:
-    """Send the versions that were just written."""
     if versions:
         state_written.send(sender=StateVersion, versions=versions, using=using)
 
 
 def version_of(row: Row, action: str, origin: Origin, previous: bytes | None) -> StateVersion:
-    """Return the version that ``row`` is at, which follows the version with the digest ``previous``."""
+    """Return the current version of ``row``; ``previous`` is the digest of the version before it."""
     version = StateVersion(
         row.id,
         row.version,
@@ -147,10 +126,10 @@ def version_of(row: Row, action: str, origin: Origin, previous: bytes | None) ->
         previous,
         b"",
     )
-    # Quicker than _replace(), and there are hundreds.
+    # Faster than _replace(); a request may make hundreds.
     return StateVersion(*version[:-1], digest_of(version))
 
 
 def now() -> datetime:
-    """Return the moment of a write; call it when the rows are locked, so that versions are in order."""
+    """Return the time of a write. Call it after locking the rows, so that versions are in order."""
     return timezone.now()

@@ -51,7 +51,7 @@ SELECT n, learner, course_id, usage_key, type, %s, {GRADE}, 1, 'na', v, written,
   {DIGEST.format(row="n", version="v")}
 FROM (SELECT *, {KEYS} FROM (SELECT *, {TYPED}, {WRITTEN.format(end="{end}", version="v")} AS written
   FROM (SELECT n, %s AS v, {OF_ROW} FROM generate_series(1, %s) n) a) b) c
-"""  # noqa: S608  put together of what stands above
+"""  # noqa: S608  made of the constants above
 ENTRIES = f"""
 INSERT INTO xblock_history_studentmodulehistory
   (student_module_id, version, action, student_id, course_id, module_state_key, module_type, state, grade, max_grade,
@@ -167,8 +167,8 @@ def shown(context: Any) -> int:
 
 
 def pages() -> list[tuple[str, str]]:
-    """Return what is measured: a name for each page, and its address."""
-    from tests.admin.lists.lists import HISTORY_LIST, STATE_LIST
+    """Return the name and the address of each measured page."""
+    from tests.admin.lists.case import HISTORY_LIST, STATE_LIST
 
     course, old_course = "course-v1:Org+Course+Run29", "course-v1:Org+Course+Run0"
     block = "block-v1:Org+Course+Run29+type@problem+block@b7"
@@ -235,10 +235,10 @@ def block_pages() -> list[tuple[str, str]]:
 
 
 def deep(url: str, depth: int, **lookups: Any) -> str:
-    """Return what leads to the page that begins ``depth`` rows down a list, as pages before it would."""
+    """Return the query of the page that begins ``depth`` rows down a list, as in the links of earlier pages."""
     from history.models import StudentModuleHistory
     from kvstore.models import StudentModule
-    from tests.admin.lists.lists import HISTORY_LIST
+    from tests.admin.lists.case import HISTORY_LIST
 
     query = {"course": lookups["course_id"]} if lookups else {}
     if url == HISTORY_LIST:

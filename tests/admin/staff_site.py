@@ -1,4 +1,4 @@
-"""An admin site of a project's own, beside the default one."""
+"""A second admin site."""
 
 from django.contrib import admin
 from django.urls import path

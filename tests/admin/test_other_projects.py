@@ -1,4 +1,4 @@
-"""The admin in somebody else's project: a user model of its own, and an admin site of its own.
+"""The admin in another project, with its own user model and its own admin site.
 
 Run in a process of its own, because a user model cannot be changed in one that has started.
 """
@@ -164,7 +164,7 @@ class OtherProject(SimpleTestCase):
             ran = self.project.manage(*command)
             self.assertEqual(ran.returncode, 0, ran.stdout)
 
-    def test_each_page_opens_in_each_site_and_leads_to_its_own(self):
+    def test_each_page_opens_in_each_site_and_links_within_it(self):
         ran = self.project.run("visit.py")
         self.assertEqual(ran.returncode, 0, ran.stdout)
         opened = json.loads(ran.stdout.partition("OPENED")[2])

@@ -1,4 +1,4 @@
-"""Staff of some courses only, as docs/howto/investigate.md says how to have them.
+"""Staff limited to some courses, set up as docs/howto/investigate.md describes.
 
 Everything rolls back on both aliases.
 """
@@ -16,7 +16,7 @@ from history.admin import PendingHistoryAdmin, RecordedStudentModuleAdmin, Stude
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
-from tests.admin.lists.lists import Lists
+from tests.admin.lists.case import Lists
 from tests.kvstore.cache.blocks import COURSE, usage
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "investigate.md"
@@ -68,5 +68,5 @@ class OwnCourses(Lists, TestCase):
                 self.assertEqual(self.status(f"xblock_history_{name}", self.mine.pk, *args), 200)
                 self.assertEqual(self.status(f"xblock_history_{name}", self.other.pk, *args), 403)
         self.assertEqual(self.status("xblock_kvstore_studentmodule_change", self.mine.pk), 200)
-        # Django's own answer to what is not there.
+        # Django's own answer for a missing object.
         self.assertEqual(self.status("xblock_kvstore_studentmodule_change", self.other.pk), 302)

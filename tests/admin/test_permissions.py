@@ -1,4 +1,4 @@
-"""Who may open and do what in the admin: every role, every address, to look (GET) and to act (POST).
+"""The status of every page for every role, for GET and POST.
 
 Everything rolls back on both aliases.
 """
@@ -24,7 +24,7 @@ ROLES = {
     "nobody": (),
     "view": ("view_studentmodule", "view_studentmodulehistory", "view_pendinghistory"),
     "change": ("view_studentmodule", "view_studentmodulehistory", "view_pendinghistory", "change_studentmodule"),
-    # Of no use by itself: what may not be seen or changed is not restored.
+    # Useless by itself: restoring requires the permissions to view and to change too.
     "restore alone": ("restore_studentmodule",),
     "restore": ("view_studentmodulehistory", "change_studentmodule", "restore_studentmodule"),
     "export alone": ("export_studentmodulehistory",),
@@ -39,14 +39,18 @@ def per_role(*statuses):
     return dict(zip(NAMES, statuses, strict=True))
 
 
-# Who may change a StudentModule may, to Django, view it too.
+# In Django the permission to change an object includes the permission to view it.
 STATE = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, SHOWN, DENIED, DENIED, SHOWN)
 HISTORY = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, SHOWN, DENIED, SHOWN, SHOWN)
-WAITING = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, DENIED, DENIED, DENIED, SHOWN)
+PENDING = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, DENIED, DENIED, DENIED, SHOWN)
 RESTORE = per_role(LOGIN, DENIED, DENIED, DENIED, DENIED, SHOWN, DENIED, DENIED, SHOWN)
 EXPORT = per_role(LOGIN, DENIED, DENIED, DENIED, DENIED, DENIED, DENIED, SHOWN, SHOWN)
 NEVER = per_role(LOGIN, *[DENIED] * 8)
 ONLY_LOOKED_AT = per_role(LOGIN, *[NOT_ALLOWED] * 8)
+
+
+FORM = {"post": "yes", "state": "{}"}
+"""would delete a row or change its state"""
 
 
 class Matrix(TestCase):
@@ -61,7 +65,7 @@ class Matrix(TestCase):
         cls.row = StudentModule.objects.get(student=learner)
         with mock.patch("history.recording.receivers.try_entries", return_value=False):
             StudentModuleFactory(module_state_key=usage("waits"))
-        cls.waiting = PendingHistory.objects.get()
+        cls.pending = PendingHistory.objects.get()
         cls.entry = StudentModuleHistory.objects.get(version=1)
         cls.users = {name: cls.user(name, codenames) for name, codenames in ROLES.items() if name != "anonymous"}
 
@@ -80,7 +84,7 @@ class Matrix(TestCase):
         def block(page, *args):
             return reverse(f"admin:xblock_history_{page}", args=[self.row.pk, *args])
 
-        state, history, waiting = (
+        state, history, pending = (
             "xblock_kvstore_studentmodule",
             "xblock_history_studentmodulehistory",
             "xblock_history_pendinghistory",
@@ -95,12 +99,12 @@ class Matrix(TestCase):
             of(history, "add"): (NEVER, NEVER),
             of(history, "delete", self.entry.pk): (NEVER, NEVER),
             f"{of(history, 'export')}?q=amara": (EXPORT, ONLY_LOOKED_AT),
-            of(waiting, "changelist"): (WAITING, WAITING),
+            of(pending, "changelist"): (PENDING, PENDING),
             of(history, "history", self.entry.pk): (HISTORY, HISTORY),
-            of(waiting, "change", self.waiting.pk): (WAITING, NEVER),
-            of(waiting, "add"): (NEVER, NEVER),
-            of(waiting, "delete", self.waiting.pk): (NEVER, NEVER),
-            of(waiting, "history", self.waiting.pk): (WAITING, WAITING),
+            of(pending, "change", self.pending.pk): (PENDING, NEVER),
+            of(pending, "add"): (NEVER, NEVER),
+            of(pending, "delete", self.pending.pk): (NEVER, NEVER),
+            of(pending, "history", self.pending.pk): (PENDING, PENDING),
             block("timeline"): (HISTORY, ONLY_LOOKED_AT),
             block("version", 1): (HISTORY, ONLY_LOOKED_AT),
             block("state", 1): (HISTORY, ONLY_LOOKED_AT),
@@ -109,25 +113,31 @@ class Matrix(TestCase):
             block("restore", 1): (RESTORE, {}),
         }
 
-    def visit(self, role, method, url, **data):
+    def sign_in(self, role):
         self.client.logout()
         if role in self.users:
             self.client.force_login(self.users[role])
+
+    def visit(self, role, method, url, **data):
+        self.sign_in(role)
         return getattr(self.client, method)(url, data)
 
     def test_every_cell(self):
-        for url, allowed in self.pages().items():
-            for method, expected in zip(("get", "post"), allowed, strict=True):
-                for role, status in expected.items():
-                    with self.subTest(role=role, method=method, url=url):
-                        response = self.visit(role, method, url)
-                        self.assertEqual(response.status_code, status)
-                        if role == "anonymous":
-                            self.assertIn("/admin/login/", response["Location"])
+        pages = self.pages()
+        for role in ROLES:
+            self.sign_in(role)
+            for url, allowed in pages.items():
+                for method, expected in zip(("get", "post"), allowed, strict=True):
+                    if role in expected:
+                        with self.subTest(role=role, method=method, url=url):
+                            response = getattr(self.client, method)(url, FORM if method == "post" else {})
+                            self.assertEqual(response.status_code, expected[role])
+                            if role == "anonymous":
+                                self.assertIn("/admin/login/", response["Location"])
         # After all that: nothing was written.
         self.assertEqual([entry.version for entry in timeline(self.row.student_id, BLOCK)], [2, 1])
 
-    def test_who_may_restore_by_post(self):
+    def test_roles_that_restore_by_post(self):
         url = reverse("admin:xblock_history_restore", args=[self.row.pk, 1])
         for role, status in RESTORE.items():
             with self.subTest(role=role):
@@ -139,7 +149,7 @@ class Matrix(TestCase):
                 if restored:
                     DjangoXBlockUserStateClient().set("amara", BLOCK, {"answer": "b"})
 
-    def test_what_leads_to_the_timeline(self):
+    def test_redirects_to_the_timeline(self):
         for name, args in (
             ("admin:xblock_kvstore_studentmodule_history", [self.row.pk]),
             ("admin:xblock_history_moment", [self.row.pk]),
@@ -157,7 +167,7 @@ class Matrix(TestCase):
         self.assertEqual(browser.post(url, {"reason": "r", "expected_version": 2}).status_code, 403)
         self.assertEqual(StudentModule.objects.get(pk=self.row.pk).version, 2)
 
-    def test_rows_that_never_were_are_found_by_nobody(self):
+    def test_ids_without_a_row_answer_404(self):
         for role, status in (("nobody", 403), ("view", 404), ("superuser", 404)):
             for row_id in (10**9, 10**30):
                 with self.subTest(role=role, row_id=row_id):

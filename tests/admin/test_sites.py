@@ -1,4 +1,4 @@
-"""Lists work in an admin site of a project's own, and every link of theirs stays in it.
+"""The lists work in another admin site, and all their links stay in that site.
 
 Everything rolls back on both aliases.
 """
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, UserFactory
-from tests.admin.lists.lists import Lists
+from tests.admin.lists.case import Lists
 from tests.history.outages import alias_missing
 from tests.kvstore.cache.blocks import usage
 
@@ -43,13 +43,13 @@ class OwnSite(Lists, TestCase):
                         with self.subTest(list=name, link=link):
                             self.assertIn(self.client.get(link, follow=True).status_code, (200, 405))
 
-    def test_an_outage_leads_to_the_lists_of_the_site(self):
+    def test_an_outage_page_links_to_the_lists_of_the_site(self):
         with alias_missing():
             response = self.client.get(reverse("staff:xblock_history_studentmodulehistory_changelist"))
             self.assertContains(response, 'href="/staff/xblock_kvstore/studentmodule/"', status_code=503)
             self.assertNotContains(response, 'href="/admin/', status_code=503)
 
-    def test_a_waiting_entry_leads_to_its_own_page_which_needs_no_history_database(self):
+    def test_a_pending_entry_links_to_its_own_page_without_the_history_database(self):
         with alias_missing():
             response = self.page(reverse("staff:xblock_history_pendinghistory_changelist"))
             (link,) = (link for link in self.links(response) if link.partition("?")[0].endswith("/change/"))

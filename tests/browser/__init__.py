@@ -1,0 +1,1 @@
+"""Tests of the admin in Chromium. They need a browser and run on SQLite only."""

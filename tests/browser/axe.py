@@ -1,4 +1,4 @@
-"""What axe finds at fault in a page."""
+"""Accessibility faults that axe finds on a page."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from selenium_axe_python import Axe
 
 GRAVE = ("serious", "critical")
 OF_DJANGO = (
-    # The search box is labelled by a picture, whose text axe does not take for a label where a help text is.
+    # The label of the search box is an image. axe ignores its text where a help text exists.
     ("label-title-only", "#searchbar"),
-    # The links of breadcrumbs are told from the text beside them by their colour alone.
+    # The links of breadcrumbs differ from the surrounding text in their colour alone.
     ("link-in-text-block", ".breadcrumbs > a"),
 )
 """faults of the admin's own templates, on its own pages as on these: axe's rule, and how the element's name begins"""
@@ -20,18 +20,18 @@ Faults = dict[tuple[str, str], str]
 
 
 def faults(browser: Any) -> Faults:
-    """Return the grave faults of the page that the browser shows, but for those of Django's own templates."""
-    return {key: said for key, said in all_faults(browser).items() if not is_of_django(*key)}
+    """Return the serious faults of the open page, without the faults of Django's own templates."""
+    return {key: message for key, message in all_faults(browser).items() if not is_of_django(*key)}
 
 
 def is_of_django(rule: str, element: str) -> bool:
-    """Return whether a fault is one of those that the admin's own templates have."""
+    """Return whether a fault belongs to the admin's own templates."""
     return any(rule == known and element.startswith(begin) for known, begin in OF_DJANGO)
 
 
 def all_faults(browser: Any) -> Faults:
-    """Return the grave faults of the page that the browser shows: axe's rule and the element, and what is wrong."""
-    # Colours glide to another scheme; on the way their contrast says nothing.
+    """Return the serious faults of the open page: axe's rule and the element, and the message."""
+    # Colours change to another scheme gradually. Their contrast is meaningless until the end.
     browser.execute_async_script(SETTLED)
     axe = Axe(browser)
     axe.inject()

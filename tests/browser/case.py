@@ -1,4 +1,4 @@
-"""Tests in a browser: a member of the staff is signed in, and a learner has lost an answer."""
+"""A browser with a signed-in member of staff, and a learner with a lost answer."""
 
 import unittest
 from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ class BrowserTestCase(StaticLiveServerTestCase):
         self.browser.execute_cdp_cmd("Network.setCookie", cookie)
 
     def sign_out(self) -> None:
-        # Of every page: Selenium's own way forgets those of the page that is open alone.
+        # Selenium's own method deletes the cookies of the open page alone.
         self.browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
 
     def open(self, path: str) -> None:
@@ -76,7 +76,7 @@ class BrowserTestCase(StaticLiveServerTestCase):
 
     @contextmanager
     def leaving(self) -> Iterator[None]:
-        """Wait until what is done inside has led to another page."""
+        """Wait until the actions inside the block have opened another page."""
         here = self.find("html")
         yield
         WebDriverWait(self.browser, chromium.SECONDS).until(expected_conditions.staleness_of(here))
@@ -89,7 +89,7 @@ class BrowserTestCase(StaticLiveServerTestCase):
         self.browser.switch_to.active_element.send_keys(*keys)
 
     def tab_to(self, is_there: Callable[[Any], bool]) -> None:
-        """Press Tab until what has the focus is what was looked for, as somebody without a mouse does."""
+        """Press Tab until the element has the focus, as users without a mouse do."""
         for _ in range(120):
             self.press(Keys.TAB)
             if is_there(self.browser.switch_to.active_element):

@@ -1,4 +1,4 @@
-"""Debian's Chromium without a screen, as the tests drive it."""
+"""Debian's Chromium, headless."""
 
 import shutil
 import tempfile
@@ -27,7 +27,7 @@ SECONDS = 20
 
 
 def missing() -> str:
-    """Return why there is no browser to test with; nothing where there is one."""
+    """Return why the tests have no browser; an empty string if they have one."""
     absent = [program for program in PROGRAMS if not shutil.which(program)]
     return f"there is no {' and no '.join(absent)} (Debian: apt-get install {PACKAGES})" if absent else ""
 
@@ -53,7 +53,7 @@ def chromium() -> AbstractContextManager[Any]:
 
 
 def prefer(browser: Any, scheme: str) -> None:
-    """Let pages know that the person at the browser prefers ``light`` or ``dark``."""
+    """Emulate a user that prefers the ``light`` or ``dark`` colour scheme."""
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     )

@@ -20,7 +20,7 @@ PART = "const box = document.querySelector(arguments[0]).getBoundingClientRect()
 
 
 def main(site: str = SITE, folder: str = str(IMAGES)) -> None:
-    """Take every picture. The newest entries of the demo are those of the lost answer."""
+    """Take every picture. The newest entries of the demo belong to the lost answer."""
     images = Path(folder)
     with chromium() as browser:
         _sign_in(browser, site)
@@ -53,7 +53,7 @@ def _sign_in(browser: Any, site: str) -> None:
 
 
 def _picture(browser: Any, file: Path, width: int, most: int = 2000) -> None:
-    """Keep what is below the page's header, down to the end of the content and no further than ``most`` pixels."""
+    """Crop to the area below the page's header, to the end of the content or at most ``most`` pixels."""
     resize(browser, width, most)
     browser.execute_script("document.activeElement.blur()")
     top = browser.execute_script(PART, ".breadcrumbs")[0]

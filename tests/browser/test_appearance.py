@@ -12,14 +12,14 @@ from history.api import change_context
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
-from tests.admin.lists.lists import HISTORY_LIST, STATE_LIST
+from tests.admin.lists.case import HISTORY_LIST, STATE_LIST
 from tests.browser.axe import OF_DJANGO, all_faults, faults
 from tests.browser.case import BrowserTestCase, page
 from tests.browser.chromium import prefer, resize
 from tests.history.outages import history_outage
 from tests.kvstore.cache.blocks import COURSE, usage
 
-# What does not fit the page, other than what scrolls by itself or is scrolled by those who look at it.
+# Elements wider than the page, except elements that scroll.
 TOO_WIDE = """
 return [document.documentElement, ...document.querySelectorAll("#container, #main, #content")]
     .filter(element => element.scrollWidth > element.clientWidth || element.clientWidth > innerWidth)
@@ -43,7 +43,7 @@ class Appearance(BrowserTestCase):
             "timeline": page("timeline", row),
             "version": page("version", row, 4),
             "comparison": f"{page('compare', row)}?a=4&b=6",
-            "restoration": page("restore", row, 4),
+            "restore": page("restore", row, 4),
             "row": reverse("admin:xblock_kvstore_studentmodule_change", args=[row]),
         }
 
@@ -69,7 +69,7 @@ class Appearance(BrowserTestCase):
     def test_pages_of_a_block_have_no_grave_fault(self) -> None:
         self.assert_accessible(self.pages())
 
-    def test_the_faults_that_are_left_out_are_those_of_djangos_own_pages(self) -> None:
+    def test_the_ignored_faults_occur_on_djangos_own_pages(self) -> None:
         group = Group.objects.create(name="A group with a name that is longer than the links before it, by far")
         found = []
         with mock.patch.object(site._registry[Group], "search_help_text", "by name"):
@@ -96,7 +96,7 @@ class Appearance(BrowserTestCase):
                 self.assertEqual(self.browser.execute_script("return innerWidth"), 360)
                 self.assertEqual(self.browser.execute_script(TOO_WIDE), [])
 
-    def test_without_the_history_database_pages_say_so(self) -> None:
+    def test_without_the_history_database_pages_report_it(self) -> None:
         with history_outage():
             for name, path in {"history": HISTORY_LIST, "timeline": page("timeline", self.row.pk)}.items():
                 with self.subTest(page=name):

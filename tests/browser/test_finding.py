@@ -6,7 +6,7 @@ from history.api import change_context, restore, timeline
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
-from tests.admin.lists.lists import HISTORY_LIST, STATE_LIST
+from tests.admin.lists.case import HISTORY_LIST, STATE_LIST
 from tests.browser.case import BLOCK, BrowserTestCase, page
 from tests.kvstore.cache.blocks import COURSE, usage
 
@@ -33,7 +33,7 @@ class Finding(BrowserTestCase):
     def column(self, name: str) -> set[str]:
         return set(self.texts(f"{ROWS} .field-{name}"))
 
-    def test_signing_in_leads_to_the_list_that_was_asked_for(self) -> None:
+    def test_signing_in_opens_the_requested_list(self) -> None:
         self.sign_out()
         self.open(HISTORY_LIST)
         self.find("#id_username").send_keys("robin")
@@ -41,7 +41,7 @@ class Finding(BrowserTestCase):
             self.find("#id_password").send_keys("password", Keys.ENTER)
         self.assertEqual(len(self.texts(ROWS)), 9)
 
-    def test_a_learner_and_a_block_lead_to_the_timeline(self) -> None:
+    def test_a_search_for_a_learner_and_a_block_opens_the_timeline(self) -> None:
         self.open(HISTORY_LIST)
         self.search(f"learner:amara block:{BLOCK}")
         self.assertEqual((self.column("learner"), self.column("block")), ({"amara"}, {"spring-tides"}))
@@ -55,7 +55,7 @@ class Finding(BrowserTestCase):
         self.search(f"https://courses.example.org/courses/{COURSE}/jump_to/{BLOCK}")
         self.assertEqual((self.column("learner"), self.column("course")), ({"amara", "mateo"}, {str(COURSE)}))
         self.search("learner:nobody")
-        self.assertIn("There is no learner 'nobody'.", self.text)
+        self.assertIn("No learner has the name or e-mail address 'nobody'.", self.text)
 
     def test_filters_by_course_and_by_action(self) -> None:
         entry = next(entry for entry in timeline(self.learner, BLOCK) if entry.version == 4)
@@ -74,7 +74,7 @@ class Finding(BrowserTestCase):
         self.assertEqual(self.column("reason"), {"appeal"})
         self.assertEqual(self.column("course"), {str(COURSE)})
 
-    def test_an_entry_leads_to_its_version(self) -> None:
+    def test_an_entry_links_to_its_version(self) -> None:
         two_tides = usage("two-tides")
         with change_context(reason="imported"):
             DjangoXBlockUserStateClient().set("mateo", two_tides, {"answer": "sun"})

@@ -9,7 +9,7 @@ from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from tests.browser.case import BLOCK, BrowserTestCase, page
 
-MARKS = "li[id$='.{version}'] .history-marks li"
+FLAGS = "li[id$='.{version}'] .history-flags li"
 
 
 class Timeline(BrowserTestCase):
@@ -17,10 +17,10 @@ class Timeline(BrowserTestCase):
         super().setUp()
         self.timeline = page("timeline", self.row.pk)
 
-    def test_what_happened_is_marked(self) -> None:
+    def test_versions_are_flagged(self) -> None:
         self.open(self.timeline)
-        self.assertIn("field vanished", self.texts(MARKS.format(version=5)))
-        self.assertIn("grade fell", self.texts(MARKS.format(version=6)))
+        self.assertIn("field removed", self.texts(FLAGS.format(version=5)))
+        self.assertIn("grade decreased", self.texts(FLAGS.format(version=6)))
         self.assertIn("nightly regrade", self.text)
         self.assertIn("6 versions, none missing", self.text)
         self.assertTrue(self.find("svg").is_displayed())
@@ -53,11 +53,11 @@ class Timeline(BrowserTestCase):
         self.assertEqual(self.find("pre.history-raw").text, '{"answer":"in-line","attempts":2}')
         self.assertIn("SHA-256", self.text)
 
-    def test_what_held_at_a_moment(self) -> None:
+    def test_the_version_current_at_a_time(self) -> None:
         now = timezone.now()
-        for moment, said in (
-            (now + timedelta(seconds=1), "This is what held at"),
-            (now - timedelta(hours=1), "No version was written until"),
+        for moment, message in (
+            (now + timedelta(seconds=1), "This version was current at"),
+            (now - timedelta(hours=1), "No version existed at"),
         ):
             self.open(self.timeline)
             # How a moment is typed depends on the browser's language; its value does not.
@@ -66,7 +66,7 @@ class Timeline(BrowserTestCase):
             )
             with self.leaving():
                 self.find("#history-moment + button").click()
-            self.assertIn(said, self.find(".messagelist").text)
+            self.assertIn(message, self.find(".messagelist").text)
 
     def restore(self, reason: str, *, grade: bool) -> None:
         self.find("#id_reason").send_keys(reason)
@@ -81,15 +81,20 @@ class Timeline(BrowserTestCase):
             self.follow("Restore this version")
             self.assertEqual("in-line" in self.find("section").text, not grade)
             self.restore("the regrade was wrong", grade=grade)
-            said = f"Version 4 was put back as version {restored}."
-            self.assertEqual(self.find(".messagelist .success").text, said)
+            message = f"Version 4 was restored as version {restored}."
+            self.assertEqual(self.find(".messagelist .success").text, message)
             newest = self.find(".history-steps > li:first-child").text
-            for text in (f"Version {restored} restored", "by robin", "the regrade was wrong", "From version 4"):
+            for text in (
+                f"Version {restored} restored",
+                "by robin",
+                "the regrade was wrong",
+                "Restored from version 4",
+            ):
                 self.assertIn(text, newest)
             self.row.refresh_from_db()
             self.assertEqual((self.row.version, self.row.grade), (restored, expected))
 
-    def test_a_version_is_not_put_back_over_what_the_learner_wrote_meanwhile(self) -> None:
+    def test_a_version_is_not_restored_over_a_later_write_of_the_learner(self) -> None:
         self.open(page("restore", self.row.pk, 4))
         DjangoXBlockUserStateClient().set("amara", BLOCK, {"answer": "midsummer"})
         self.restore("the regrade was wrong", grade=True)
@@ -97,7 +102,7 @@ class Timeline(BrowserTestCase):
         self.assertEqual(self.texts("section .history-changes del"), ['"midsummer"'])
         self.assertEqual(self.texts("section .history-changes ins"), ['"in-line"'])
         self.assertEqual(StudentModule.objects.get().version, 7)
-        # What was typed is still there, and what is agreed to now is the new difference.
+        # The form keeps the typed reason, and the confirmation applies to the new difference.
         with self.leaving():
             self.find(".submit-row input[type=submit]").click()
-        self.assertIn("Version 4 was put back as version 8.", self.text)
+        self.assertIn("Version 4 was restored as version 8.", self.text)

@@ -41,7 +41,7 @@ class Deadlocks(TransactionTestCase):
             try:
                 with transaction.atomic(), connection.cursor() as cursor:
                     if connection.vendor == "postgresql":
-                        # Leaves it to the writer to find the deadlock, and so to be the one who gives way.
+                        # The writer detects the deadlock, so its transaction is the one that is rolled back.
                         cursor.execute("SET LOCAL deadlock_timeout = '30s'")
                     self.row(self.second).update(done="i", max_grade=1)
                     locked.set()
@@ -60,7 +60,7 @@ class Deadlocks(TransactionTestCase):
 
     def test_a_write_of_its_own_is_tried_again(self):
         self.crossing()
-        with self.assertLogs("kvstore.versioning.transactions", "INFO") as logs:
+        with self.assertLogs("kvstore", "INFO") as logs:
             self.client.set_many(self.user.username, {self.first: {"a": 1}, self.second: {"a": 1}})
         self.assertIn("tried again", logs.output[0])
         self.assertEqual(self.values(), [1, 1])

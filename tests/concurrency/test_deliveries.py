@@ -1,6 +1,6 @@
-"""Deliveries at once, and an erasure beside one, give way to each other: nothing is lost, left behind or done twice.
+"""Concurrent deliveries, and an erasure during one: no entry is lost, left or delivered twice.
 
-TransactionTestCase, because processes and threads must meet each other's locks and see what the others committed.
+TransactionTestCase, because processes and threads must meet each other's locks and committed rows.
 """
 
 import threading
@@ -34,14 +34,15 @@ WAITS_FOR_LOCK = {
     "mysql": "SELECT count(*) FROM information_schema.innodb_trx "
     "JOIN information_schema.processlist ON id = trx_mysql_thread_id WHERE trx_state = 'LOCK WAIT' AND db = DATABASE()",
 }
-"""what counts the sessions that another one holds up"""
+"""the queries that count the sessions blocked by another"""
 
 
 def deliver_all(number: int, folder: str) -> None:
     """Deliver in small batches, and write down how many entries were taken over."""
-    from history.recording.delivery import deliver
+    from history.recording import delivery
 
-    result = deliver(batch_size=BATCH_SIZE)
+    delivery.BATCH_SIZE = BATCH_SIZE
+    result = delivery.deliver()
     if result.error or result.refused:
         raise AssertionError(f"gave up: {result}")
     Path(folder, str(number)).write_text(str(result.delivered))
@@ -92,13 +93,19 @@ class Erasing(TransactionTestCase):
 
         def write_when_waited_for(entries):
             in_hand.set()
-            self.wait_until_somebody_waits()
+            self.wait_until_a_session_waits()
             write_entries(entries)
+
+        # One batch: a second one would deliver the entry of the deletion.
+        stop = iter([False, True])
 
         def deliver():
             try:
-                with mock.patch.object(delivery, "write_entries", write_when_waited_for):
-                    self.result = delivery.deliver(limit=4)
+                with (
+                    mock.patch.object(delivery, "write_entries", write_when_waited_for),
+                    mock.patch.object(delivery, "BATCH_SIZE", 4),
+                ):
+                    self.result = delivery.deliver(stop=lambda: next(stop))
             finally:
                 connections.close_all()
 
@@ -106,7 +113,7 @@ class Erasing(TransactionTestCase):
         self.delivery.start()
         self.addCleanup(self.delivery.join)
 
-    def wait_until_somebody_waits(self):
+    def wait_until_a_session_waits(self):
         asking = connection.copy()
         try:
             with asking.cursor() as cursor:
@@ -115,8 +122,8 @@ class Erasing(TransactionTestCase):
                     cursor.execute(WAITS_FOR_LOCK[connection.vendor])
                     if cursor.fetchone()[0]:
                         return
-                    # InnoDB answers from what it knew before when it is asked more often than every 0.1 s.
+                    # InnoDB refreshes these tables only every 0.1 s.
                     time.sleep(0.15)
         finally:
             asking.close()
-        raise AssertionError("nobody waited for the delivery")
+        raise AssertionError("no session waited for the delivery")

@@ -1,6 +1,6 @@
 """Eight processes write to one block at once: no write is lost, and every version is in the history.
 
-TransactionTestCase, because the processes must see what the others committed.
+TransactionTestCase, because the processes must see each other's committed rows.
 """
 
 import json
@@ -16,7 +16,7 @@ from kvstore.testing import UserFactory
 from tests.concurrency.writers import run_writers
 
 WRITERS = 8
-# SQLite lets one process write at a time, and makes each wait for the disk.
+# In SQLite one process writes at a time, and each waits for the disk.
 WRITES = 500 if connection.vendor != "sqlite" else 50
 BLOCK = "block-v1:Org+Course+Run+type@problem+block@raced"
 

@@ -1,4 +1,4 @@
-"""Writers in processes of their own, each with its own connections to the test databases."""
+"""Writers in separate processes, each with its own connections to the test databases."""
 
 import importlib
 import multiprocessing
@@ -21,7 +21,7 @@ def run_writers(count: int, write: Callable[..., None], *args: Any) -> None:
     """Run ``write(number, *args)`` in ``count`` processes that begin at the same moment; fail if any of them fails."""
     names = {alias: connections[alias].settings_dict["NAME"] for alias in connections}
     start = PROCESSES.Barrier(count)
-    # Named, not passed: what is passed is imported before Django is set up.
+    # Named, not passed: a passed object is imported before Django is set up.
     target = (write.__module__, write.__qualname__)
     with tempfile.TemporaryDirectory() as folder:
         processes = [
@@ -47,7 +47,7 @@ def _writer(names: dict[str, str], start: Any, target: tuple[str, str], report: 
         write = getattr(importlib.import_module(module), function)
         start.wait(DEADLINE)
         write(*args)
-    except BaseException:  # an interrupt too must let the others go, and be told
+    except BaseException:  # an interrupt too must release the others and be reported
         start.abort()
         with open(report, "w") as file:
             traceback.print_exc(file=file)

@@ -1,4 +1,4 @@
-"""Who may call what: sign-in and CSRF are in force, and what does not exist is not found."""
+"""Sign-in and CSRF protection are in force; unknown pages answer 404."""
 
 from django.test import Client
 
@@ -9,7 +9,7 @@ ANSWER = '{"choice": "bulges"}'
 
 
 class SignInTests(DemoTestCase):
-    def test_pages_lead_to_the_sign_in_page(self) -> None:
+    def test_pages_redirect_to_the_sign_in_page(self) -> None:
         for address in ("/", "/conformance/acid/", "/resources/xblock.v1/acid/public/test_data.json"):
             self.assertRedirects(self.client.get(address), f"/login/?next={address}")
 
@@ -17,7 +17,7 @@ class SignInTests(DemoTestCase):
         response = self.client.post(SUBMIT, ANSWER, content_type="application/json")
         self.assertEqual(response.status_code, 403)
 
-    def test_signing_in_leads_to_the_page_and_out_again(self) -> None:
+    def test_signing_in_opens_the_page_and_signing_out_closes_it(self) -> None:
         self.learner(first_name="Amara", last_name="Okafor")
         signed_in = self.client.post("/login/", {"username": "amara", "password": PASSWORD}, follow=True)
         self.assertContains(signed_in, "Amara Okafor")

@@ -1,4 +1,4 @@
-"""acid's own checks of its host: every storage check succeeds, for every block, aside and scope."""
+"""The storage checks of acid-xblock succeed for every block, aside and scope."""
 
 from collections.abc import Iterator
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""What a browser, an author or a stored row says is never taken for markup, nor for a choice."""
+"""Text from a browser, an author or a stored row is never used as markup or as a choice."""
 
 from unittest import mock
 
@@ -17,7 +17,7 @@ PROBLEM_KEY = UsageKey.from_string("block-v1:Harbour+TIDE101+2026+type@problem+b
 
 
 class PayloadTests(DemoTestCase):
-    def test_what_is_not_a_choice_is_refused_and_costs_no_attempt(self) -> None:
+    def test_an_unknown_choice_is_refused_and_costs_no_attempt(self) -> None:
         visitor = self.visitor()
         for payload in (
             SCRIPT,
@@ -33,7 +33,7 @@ class PayloadTests(DemoTestCase):
                 self.assertEqual(visitor.call(PROBLEM, "submit", payload).status_code, 400)
         self.assertEqual(visitor.reload().text(PROBLEM, "attempts"), "0 of 2 attempts used")
 
-    def test_what_is_not_json_is_refused(self) -> None:
+    def test_text_that_is_not_json_is_refused(self) -> None:
         visitor = self.visitor()
         address = visitor.block(PROBLEM).get("data-handlers") + "submit/"
         for body in ("", "{", b"\xff"):

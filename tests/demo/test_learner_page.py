@@ -1,4 +1,4 @@
-"""The learner page: what was done is there after a reload, for the one who did it."""
+"""The learner page shows the saved work after a reload, to that learner only."""
 
 from tests.demo.visits import DemoTestCase, Visitor
 
@@ -67,7 +67,7 @@ class PollTests(DemoTestCase):
         self.assertEqual(votes, {"beach": 1, "harbour": 1, "estuary": 0, "never": 0})
         self.assertEqual((outcome["total"], outcome["choice"]), (2, "harbour"))
 
-    def test_the_tally_is_shown_to_those_who_voted_only(self) -> None:
+    def test_the_tally_is_shown_after_a_vote_only(self) -> None:
         self.visitor().call(POLL, "vote", {"choice": "beach"})
         visitor = self.visitor("mateo")
         self.assertIn('"shares": []', visitor.source)

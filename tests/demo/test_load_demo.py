@@ -1,4 +1,4 @@
-"""``load_demo`` makes real work, and can be repeated."""
+"""``load_demo`` creates the demo's data, and can be repeated."""
 
 from contextlib import redirect_stderr
 from io import StringIO
@@ -47,13 +47,13 @@ class LoadDemoTests(DemoTestCase):
         self.assertTrue(StudentModule.objects.filter(module_type="problem", grade__gt=0).exists())
         self.assertTrue(UserInfoField.objects.exists())
 
-    def test_history_says_who_did_the_work(self) -> None:
+    def test_the_history_names_the_actors(self) -> None:
         self.load(learners=2)
         entries = StudentModuleHistory.objects.values_list("actor_id", "student_id", "reason")
         self.assertTrue(entries)
         self.assertTrue(all(actor == student and reason for actor, student, reason in entries))
 
-    def test_an_answer_is_lost_and_the_history_says_how(self) -> None:
+    def test_the_history_explains_the_lost_answer(self) -> None:
         self.load()
         entries = StudentModuleHistory.objects.filter(reason=REASON)
         row = lost_row()
@@ -61,8 +61,8 @@ class LoadDemoTests(DemoTestCase):
         self.assertNotIn("answer", codec.loads_state(row.state))
         self.assertEqual((row.grade, row.max_grade), (0, 2))
         newest = list(timeline(row.student, BLOCK))
-        found = {mark for new, old in pairwise(newest) for mark in flags_for(new, old)}
-        self.assertLessEqual({Flag.FIELD_VANISHED, Flag.GRADE_FELL}, found)
+        found = {flag for new, old in pairwise(newest) for flag in flags_for(new, old)}
+        self.assertLessEqual({Flag.FIELD_REMOVED, Flag.GRADE_DECREASED}, found)
 
     def test_an_answer_that_was_put_back_stays(self) -> None:
         self.load()
@@ -73,13 +73,13 @@ class LoadDemoTests(DemoTestCase):
         self.load()
         self.assertEqual(everything(), restored)
 
-    def test_it_says_whose_answer_was_lost_and_where(self) -> None:
-        for learners, is_said in ((5, True), (1, False)):
+    def test_the_output_names_the_learner_and_link_of_the_lost_answer(self) -> None:
+        for learners, is_printed in ((5, True), (1, False)):
             out = StringIO()
             with redirect_stderr(StringIO()):
                 call_command("load_demo", learners=learners, stdout=out)
-            self.assertEqual("nightly regrade" in out.getvalue(), is_said)
-            self.assertEqual("/timeline/" in out.getvalue(), is_said)
+            self.assertEqual("nightly regrade" in out.getvalue(), is_printed)
+            self.assertEqual("/timeline/" in out.getvalue(), is_printed)
             User.objects.all().delete()
 
     def test_a_second_run_changes_nothing(self) -> None:
@@ -99,7 +99,7 @@ class LoadDemoTests(DemoTestCase):
         after = list(StudentModule.objects.order_by("pk").values_list("pk", "version"))
         self.assertEqual(after[: len(before)], before)
 
-    def test_it_says_where_to_look(self) -> None:
+    def test_the_output_names_the_admin_and_a_learner(self) -> None:
         out = StringIO()
         with redirect_stderr(StringIO()) as progress:
             call_command("load_demo", learners=1, stdout=out)
@@ -118,7 +118,7 @@ class LoadDemoTests(DemoTestCase):
             self.load()
         self.assertEqual(User.objects.count(), 0)
 
-    def test_a_class_of_nobody_is_refused(self) -> None:
+    def test_an_empty_class_is_refused(self) -> None:
         with self.assertRaisesMessage(CommandError, "above zero"):
             call_command("load_demo", "--learners=0")
 

@@ -1,4 +1,4 @@
-"""A browser for tests: signs in, reads pages, and calls handlers the way the page's script does."""
+"""A client that signs in, reads pages, and calls handlers as the page's script does."""
 
 import json
 from typing import Any
@@ -60,5 +60,5 @@ class DemoTestCase(TestCase):
         return User.objects.create_user(username, password=PASSWORD, **fields)
 
     def visitor(self, username: str = "amara", address: str = "/", **fields: Any) -> Visitor:
-        """Return a new learner who is signed in and has a page open."""
+        """Return a new, signed-in learner with an open page."""
         return Visitor(self.learner(username, **fields), address)

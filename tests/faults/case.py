@@ -1,4 +1,4 @@
-"""What the tests of faults share: one pair of servers for each class, learners of their own, and the proof at the end.
+"""The base of the tests of faults: one pair of servers for each class, learners of their own, and the proof at the end.
 
 Plain unittest, because nothing here may touch the test databases of Django's runner, which roll back or are flushed:
 the servers are the tests' own, are thrown away, and are PostgreSQL whichever database the rest of the suite runs on.
@@ -14,7 +14,7 @@ from unittest import mock
 
 from django.db import connection
 from django.db.models import Max
-from django.test import override_settings
+from django.test import override_settings, tag
 
 from history.database.circuit_breaker import breaker
 from history.models import PendingHistory, StudentModuleHistory
@@ -22,13 +22,14 @@ from history.recording import write_ahead
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
-from tests.faults.clusters import Cluster
-from tests.faults.stage import QUICK, Stage
+from tests.faults.servers.clusters import Cluster
+from tests.faults.servers.stage import QUICK, Stage
 from tests.faults.writing import Journal, Writer
 
 BLOCKS = [f"block{number}" for number in range(4)]
 
 
+@tag("faults")
 @unittest.skipUnless(connection.vendor == "postgresql", "the servers are PostgreSQL; once is enough")
 class FaultCase(unittest.TestCase):
     """Each test writes for learners of its own, then calls :meth:`assert_nothing_lost`."""
@@ -62,7 +63,7 @@ class FaultCase(unittest.TestCase):
         return Writer(number, journal, self.learners, blocks)
 
     def start_writers(self, count: int, **arguments):
-        """Start writers in processes of their own, and wait until each has written."""
+        """Start writers in their own processes, and wait until each has written."""
         writers = [
             self.stage.write(self.folder, learners=self.learners, blocks=BLOCKS, **arguments) for _ in range(count)
         ]
@@ -75,12 +76,12 @@ class FaultCase(unittest.TestCase):
             self.assertLess(time.monotonic(), end, "what was waited for did not happen")
             time.sleep(0.01)
 
-    def waiting(self) -> int:
+    def pending(self) -> int:
         return PendingHistory.objects.count()
 
     @contextmanager
     def between_state_and_entry(self, happens: Callable[[], object]) -> Iterator[None]:
-        """Let something happen when the state is written and locked, just before its entry is first sent."""
+        """Call a function when the state is written and locked, just before its entry is first sent."""
         write_entries, done = write_ahead.write_entries, []
 
         def write(entries, **arguments):
@@ -98,7 +99,7 @@ class FaultCase(unittest.TestCase):
         self.assert_journals_agree()
         delivery = self.stage.deliver()
         self.assertEqual(delivery.wait(), 0, delivery.output)
-        self.assertEqual(self.waiting(), 0)
+        self.assertEqual(self.pending(), 0)
         after = f"--after={self.last_id}"
         code, found = self.stage.verify("--repair", after)
         self.assertEqual(code, 0, found)

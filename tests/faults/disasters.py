@@ -1,4 +1,4 @@
-"""A database that is lost under load, restored from a dump that was made under load, and compared with the journals."""
+"""A database that is lost under load and restored from a dump made under load, compared with the journals."""
 
 import json
 import time
@@ -8,14 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from history.reading.outline import completeness, outline
+from history.reading.completeness import completeness
+from history.reading.outline import recent_versions
 from history.reading.ownership import RowOwner
 from kvstore.keys import BlockAddress
 from kvstore.models import StudentModule
-from tests.faults.clusters import Cluster
 from tests.faults.journals import Journals
-from tests.faults.nursery import Child
-from tests.faults.stage import Stage
+from tests.faults.servers.clusters import Cluster
+from tests.faults.servers.nursery import Child
+from tests.faults.servers.stage import Stage
 
 
 def lose(
@@ -62,7 +63,7 @@ def lose_the_state(
     seconds: float = 30,
     kills: int = 0,
 ) -> dict[str, Any]:
-    """Restore `default` from a dump, run recover_state, killed so many times, and return what is back."""
+    """Restore `default` from a dump, run recover_state, killed so many times, and return the recovered versions."""
     figures = lose(stage, stage.state, folder, learners, blocks, writers, seconds)
     before = stage.compare(folder)[1]
     backup = positions()
@@ -109,7 +110,7 @@ def recovered(stage: Stage, kills: int, rows: int) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for number in range(kills):
         # Slow enough that it cannot end before it is killed.
-        child = stage.recover(f"--batch-size={max(1, rows // 50)}", "--sleep=0.1")
+        child = stage.recover("--sleep=0.1", batch_size=max(1, rows // 50))
         wait_for_lines(child, max(1, rows // (kills + 2)) * (number > 0) + 1)
         child.kill()
         stage.wait_until_quiet()
@@ -153,7 +154,7 @@ def lose_the_history(
     writers: int = 4,
     seconds: float = 30,
 ) -> dict[str, Any]:
-    """Restore the history from a dump, go on writing, and return what verification and the timelines tell."""
+    """Restore the history from a dump, write more, and return the results of verification and the timelines."""
     figures = lose(stage, stage.history, folder, learners, blocks, writers, seconds)
     # The state was not lost: nothing that is proved is ahead of it.
     recovery = stage.recover("--dry-run", "--only-proved")
@@ -191,13 +192,13 @@ def lose_the_history(
 
 
 def completeness_of_all() -> tuple[dict[int, int], set[int]]:
-    """Return how many committed versions of each row are missing, and the rows whose timelines claim to be complete."""
+    """Return how many committed versions of each row are missing, and the rows with timelines reported as complete."""
     missing, claims = {}, set()
     for row in StudentModule.objects.all():
         owner = RowOwner(row.student_id, BlockAddress(*row.address, row.module_type), row.version)
-        found = outline(owner)
-        told = completeness(owner, row.pk, found)
-        missing[row.pk] = row.version - told.found
-        if told.is_complete:
+        found = recent_versions(owner)
+        shown = completeness(owner, row.pk, found)
+        missing[row.pk] = row.version - shown.found
+        if shown.is_complete:
             claims.add(row.pk)
     return missing, claims

@@ -1,4 +1,4 @@
-"""Compares every learner's timeline with what the writers were told."""
+"""Compares the timelines of all learners with the writes that were acknowledged."""
 
 import json
 from collections import Counter, defaultdict
@@ -21,7 +21,7 @@ Change = tuple[str, str]
 
 @dataclass
 class Journals:
-    """What all writers wrote down."""
+    """The journals of all writers."""
 
     acknowledged: dict[Place, set[Change]] = field(default_factory=lambda: defaultdict(set))
     last_counts: dict[int, int] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Journals:
 
     @classmethod
     def read(cls, folder: Path) -> "Journals":
-        """Return what the journals in a folder say; the last line of a killed writer may be cut off."""
+        """Return the journals in a folder; the last line of a killed writer may be incomplete."""
         found = cls()
         for file in folder.glob("*.journal"):
             for text in file.read_text().splitlines(keepends=True):
@@ -59,7 +59,7 @@ class Journals:
 
 @dataclass
 class Comparison:
-    """What is wrong, in words; all empty where nothing is."""
+    """The problems, as texts; empty without a problem."""
 
     missing_versions: list[str] = field(default_factory=list)
     missing_writes: list[str] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Comparison:
     differs: list[str] = field(default_factory=list)
     versions: int = 0
     unacknowledged: int = 0
-    """writes of killed writers that were stored although nobody was told"""
+    """stored writes of killed writers that were not acknowledged"""
 
     @property
     def problems(self) -> dict[str, list[str]]:
@@ -101,14 +101,14 @@ def _compare_place(result: Comparison, journals: Journals, place: Place) -> None
     times = [entry.created for entry in entries]
     if versions != sorted(versions) or times != sorted(set(times)):
         result.out_of_order.append(str(place))
-    if row and entries and (entries[-1].state, entries[-1].grade, entries[-1].max_grade) != row.values:
+    if row and entries and (entries[-1].state, entries[-1].grade, entries[-1].max_grade) != row.as_row().values:
         result.differs.append(f"{place}: the last entry is not what the row holds")
     changes = list(_changes(result, place, entries))
     _compare_changes(result, journals, place, changes)
 
 
 def _changes(result: Comparison, place: Place, entries: list[Any]) -> Iterator[Change]:
-    """Yield what each version changed; every write sets one field, or the score, to what nothing else was set to."""
+    """Yield the changes of each version; every write sets one field, or the score, to a unique value."""
     before: dict[str, str] = {}
     for entry in entries:
         after = {name: json.dumps(value) for name, value in codec.loads_state(entry.state).items()}
@@ -128,7 +128,7 @@ def _compare_changes(result: Comparison, journals: Journals, place: Place, chang
     last: dict[tuple[int, str], int] = {}
     for name, text in changes:
         number, count, undone = _spelled(json.loads(text))
-        # A write of a killed writer may be stored though it was not told; one only, the first it did not journal.
+        # One write of a killed writer may be stored without acknowledgement: the first missing in its journal.
         untold = (name, text) not in acknowledged
         result.unacknowledged += untold
         if undone or (untold and count != journals.last_counts.get(number, 0) + 1):

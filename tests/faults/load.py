@@ -1,4 +1,4 @@
-"""Measures what the tests of faults assert, with as much load as you like; prints one JSON object.
+"""Runs the checks of the fault tests with a configurable load; prints one JSON object.
 
     python -m tests.faults.load --outage [--writers 4] [--seconds 30]     the history's server is stopped for a third
     python -m tests.faults.load --kills 200 [--writers 4]                 kills writers while the others write
@@ -75,7 +75,7 @@ def main() -> int:
 def stage() -> Iterator[tuple[Any, list[int], Path]]:
     """Give two servers, learners on them, and a folder for the journals."""
     from kvstore.testing import UserFactory
-    from tests.faults.stage import Stage
+    from tests.faults.servers.stage import Stage
 
     servers = Stage()
     try:
@@ -111,7 +111,7 @@ def kills(writers: int, count: int) -> dict[str, Any]:
             children[place] = start()
         for child in children:
             child.kill()
-        # Those that went last were killed too.
+        # The writers that ran last were killed too.
         return {"kills": count + writers} | finished(servers, [], folder, allowed={"phantom"})
 
 
@@ -247,7 +247,7 @@ def overlays(writers: int, writes: int) -> dict[str, Any]:
 
     from kvstore.testing import UserFactory
     from tests.faults.journals import Journals, compare
-    from tests.faults.nursery import Nursery
+    from tests.faults.servers.nursery import Nursery
 
     made = setup_databases(0, interactive=False)
     try:

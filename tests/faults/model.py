@@ -1,4 +1,4 @@
-"""What the store promises, in plain Python: one place's state, its version, and every version that was committed."""
+"""A model of the store in plain Python: the state of one learner's block, its version, and all committed versions."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ class Version(NamedTuple):
 
 @dataclass
 class Place:
-    """What one learner has on one block. Every change leaves a new Place, so that an old one can be gone back to."""
+    """The state of one learner in one block. Every change returns a new Place; an old one can be restored."""
 
     exists: bool = False
     fields: Mapping[str, Any] | None = None
@@ -70,6 +70,6 @@ class Place:
             return self
         after.exists, after.version = True, self.version + 1
         action = "changed" if self.exists else "created"
-        said = Version(after.version, action, after.state, after.grade, after.max_grade, request_id)
-        after.versions = (*self.versions, said)
+        recorded = Version(after.version, action, after.state, after.grade, after.max_grade, request_id)
+        after.versions = (*self.versions, recorded)
         return after

@@ -57,7 +57,7 @@ def insert(ids: range, versions: int) -> None:
     """Insert the rows with these ids and all their versions."""
     from django.utils import timezone
 
-    from history.recording.receivers import store_pending
+    from history.recording.pending import store_pending
     from kvstore.models import StudentModule
     from kvstore.signals import CHANGED, CREATED
     from kvstore.versioning import sql
@@ -77,7 +77,7 @@ def insert(ids: range, versions: int) -> None:
 
 
 def run(*arguments: str, kill_after: float | None = None) -> dict[str, object]:
-    """Run a command and say how long it took, its peak memory in MB and the last line that it printed."""
+    """Run a command and return its duration, its peak memory in MB and the last line of its output."""
     started = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "manage.py", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -1,10 +1,11 @@
-"""A process that dies, or a transaction that rolls back, at any instant leaves a phantom at worst, never a hole."""
+"""A process that dies, or a transaction that rolls back, leaves at most a phantom, and no gap."""
 
 import json
 import os
 import random
 import signal
 import time
+from itertools import count
 
 from django.db import transaction
 from django.test import override_settings
@@ -14,11 +15,13 @@ from history.database.circuit_breaker import breaker
 from history.models import StudentModuleHistory
 from kvstore.models import StudentModule
 from tests.faults.case import BLOCKS, FaultCase, client
-from tests.faults.nursery import Child
+from tests.faults.servers.nursery import Child
 from tests.faults.writing import Undo
 from tests.kvstore.cache.blocks import usage
 
 KILLS = int(os.environ.get("FAULT_KILLS", "20"))
+NUMBERS = count(1000)
+"""of the writers in this process: writers with the same number write the same values"""
 
 
 class Rollbacks(FaultCase):
@@ -30,16 +33,16 @@ class Rollbacks(FaultCase):
         self.assertGreater(StudentModuleHistory.objects.filter(student_id__in=self.learners).count(), 3)
         self.assert_nothing_lost()
 
-    def test_a_transaction_that_rolls_back_during_an_outage_leaves_nothing_waiting(self):
+    def test_a_transaction_that_rolls_back_during_an_outage_leaves_nothing_pending(self):
         writer = self.writer()
         writer.write("set")
         self.history.stop()
         try:
-            before = self.waiting()
+            before = self.pending()
             for _ in range(5):
                 writer.write("undone")
                 writer.write("unmade")
-            self.assertEqual(self.waiting(), before)
+            self.assertEqual(self.pending(), before)
         finally:
             self.history.start()
         breaker.reset()
@@ -60,13 +63,13 @@ class Rollbacks(FaultCase):
                 raise Undo
             breaker.reset()
             writes.set(username, key, {"answer": "second"})
-            self.assertEqual(self.waiting(), 0)
+            self.assertEqual(self.pending(), 0)
             writes.set(username, key, {"answer": "third"})
         finally:
             os.kill(session, signal.SIGCONT)
         self.history.wait_for(f"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = {session}")  # noqa: S608  a number
-        told = [json.loads(entry.state)["answer"] for entry in timeline(learner, key)]
-        self.assertEqual(told, ["third", "second", "first"])
+        answers_shown = [json.loads(entry.state)["answer"] for entry in timeline(learner, key)]
+        self.assertEqual(answers_shown, ["third", "second", "first"])
 
     def test_a_row_deleted_and_made_anew_keeps_both_histories(self):
         key, learner = usage("again"), self.learners[0]
@@ -107,75 +110,81 @@ class Crashes(FaultCase):
                 self.assert_journals_agree()
         self.assert_nothing_lost()
 
-    def test_a_writer_that_dies_between_the_waiting_entry_and_the_commit_leaves_nothing(self):
+    def test_a_writer_that_dies_between_the_pending_entry_and_the_commit_leaves_nothing(self):
         self.writer(1000, BLOCKS[:1]).write("set")
         self.history.stop()
         try:
             self.die("write_and_die", where="history.recording.receivers:store_pending", kinds={"set": 1})
-            self.assertEqual(self.waiting(), 0)
+            self.assertEqual(self.pending(), 0)
         finally:
             self.history.start()
         self.assert_nothing_lost()
 
-    def make_entries_wait(self, count):
-        writer = self.writer()
+    def leave_entries_pending(self, writes):
+        writer = self.writer(next(NUMBERS))
         self.history.stop()
         try:
-            for _ in range(count):
+            for _ in range(writes):
                 writer.write("set")
         finally:
             self.history.start()
         breaker.reset()
 
     def test_a_delivery_that_dies_between_its_insert_and_its_delete_leaves_no_duplicate(self):
-        self.make_entries_wait(30)
+        self.leave_entries_pending(30)
         child = self.stage.nursery.start(
             "tests.faults.writing:deliver_and_die", where="history.recording.delivery:_insert"
         )
         self.assertIsNone(child.wait(), child.output)
         self.stage.wait_until_quiet()
-        self.assertEqual(self.waiting(), 30)
+        self.assertEqual(self.pending(), 30)
         self.assertEqual(StudentModuleHistory.objects.filter(student_id__in=self.learners).count(), 30)
         self.assert_nothing_lost()
         self.assertEqual(StudentModuleHistory.objects.filter(student_id__in=self.learners).count(), 30)
 
+    def deliver_in_batches(self, size: int) -> Child:
+        return self.stage.nursery.manage("deliver_history", batches={"history.recording.delivery": size})
+
     def test_deliveries_that_are_killed_lose_nothing(self):
-        self.make_entries_wait(300)
+        self.leave_entries_pending(300)
         for _ in range(5):
-            child = self.stage.nursery.manage("deliver_history", "--batch-size=5")
+            child = self.deliver_in_batches(5)
             time.sleep(random.uniform(0.02, 0.2))
             child.kill()
         self.stage.wait_until_quiet()
         self.assert_nothing_lost()
 
     def test_several_deliveries_share_the_work(self):
-        self.make_entries_wait(300)
-        children = [self.stage.nursery.manage("deliver_history", "--batch-size=10") for _ in range(3)]
+        self.leave_entries_pending(300)
+        children = [self.deliver_in_batches(10) for _ in range(3)]
         self.assertLessEqual({child.wait() for child in children}, {0, 3})
-        self.assertEqual(self.waiting(), 0)
+        self.assertEqual(self.pending(), 0)
         self.assert_nothing_lost()
 
-    def test_a_delivery_stops_when_told_to(self):
-        self.make_entries_wait(20)
-        self.assertEqual(self.stage.deliver("--limit=5").wait(), 3)
-        self.assertEqual(self.waiting(), 15)
+    def test_a_delivery_stops_on_a_signal(self):
+        self.leave_entries_pending(300)
+        stopped = self.deliver_in_batches(1)
+        self.wait_until(lambda: self.pending() < 300)
+        stopped.kill(signal.SIGTERM)
+        self.assertEqual(stopped.wait(10), 3, stopped.output)
+        self.assertGreater(self.pending(), 0)
         watching = self.stage.nursery.manage("deliver_history", "--watch", "--interval=0.1")
-        self.wait_until(lambda: not self.waiting())
-        self.make_entries_wait(3)
-        self.wait_until(lambda: not self.waiting())
+        self.wait_until(lambda: not self.pending())
+        self.leave_entries_pending(3)
+        self.wait_until(lambda: not self.pending())
         watching.kill(signal.SIGTERM)
         self.assertEqual(watching.wait(10), 0, watching.output)
         self.assert_nothing_lost()
 
     def test_a_delivery_that_watches_outlives_both_servers(self):
         watching = self.stage.nursery.manage("deliver_history", "--watch", "--interval=0.1", "--verbosity=0")
-        self.make_entries_wait(3)
-        self.wait_until(lambda: not self.waiting())
+        self.leave_entries_pending(3)
+        self.wait_until(lambda: not self.pending())
         for cluster in (self.history, self.stage.state):
             cluster.restart()
             self.stage.disconnect()
-            self.make_entries_wait(3)
-            self.wait_until(lambda: not self.waiting())
+            self.leave_entries_pending(3)
+            self.wait_until(lambda: not self.pending())
         watching.kill(signal.SIGTERM)
         self.assertEqual(watching.wait(10), 0, watching.output)
         self.assert_nothing_lost()
@@ -211,8 +220,8 @@ def kill_writers(case: FaultCase, kills: int) -> None:
 
 
 class Patience(FaultCase):
-    def test_an_entry_taken_late_and_one_that_waits_are_one(self):
-        """The server takes an entry after the write gave up on it; the same entry waits, and is delivered over it."""
+    def test_an_entry_stored_late_and_its_pending_copy_are_one(self):
+        """The server stores an entry after the write timed out; the same entry is pending, and is delivered over it."""
         writer = self.writer()
         writer.write("set")
         lock = self.stage.lock_history()
@@ -221,7 +230,7 @@ class Patience(FaultCase):
                 writer.write("set")
         finally:
             lock.close()
-        self.assertEqual(self.waiting(), 1)
+        self.assertEqual(self.pending(), 1)
         breaker.reset()
         writer.write("set")
         self.assert_nothing_lost()

@@ -1,4 +1,4 @@
-"""Whatever happens to the history's server, no learner's write fails, waits long, or misses a version in the end."""
+"""Through every fault of the history's server, no write fails or waits long, and no version is missing in the end."""
 
 import time
 
@@ -10,7 +10,7 @@ from tests.faults.case import BLOCKS, FaultCase
 
 COMMITTED = ("set", "cache", "score", "pair", "grouped", "partly")
 SLACK = 0.5
-"""seconds that a write may take beside its wait for the history"""
+"""seconds that a write may take, without its wait for the history"""
 
 
 class Outages(FaultCase):
@@ -27,7 +27,7 @@ class Outages(FaultCase):
                 try:
                     self.write_all_kinds(writer)
                     self.assertEqual(breaker.state, "open")
-                    self.assertGreaterEqual(self.waiting(), len(COMMITTED))
+                    self.assertGreaterEqual(self.pending(), len(COMMITTED))
                 finally:
                     self.history.start()
                 breaker.reset()
@@ -51,7 +51,7 @@ class Outages(FaultCase):
                 writer.write("set")
                 with self.between_state_and_entry(lambda mode=mode: self.history.stop(mode)):
                     writer.write("set")
-                self.assertEqual(self.waiting(), 1)
+                self.assertEqual(self.pending(), 1)
                 self.history.start()
                 writer.write("set")
                 breaker.reset()
@@ -65,7 +65,7 @@ class Outages(FaultCase):
             self.history.restart("immediate")
         finally:
             lock.close()
-        self.wait_until(lambda: self.waiting() > 0)
+        self.wait_until(lambda: self.pending() > 0)
         child.kill()
         self.stage.wait_until_quiet()
         self.assert_nothing_lost()
@@ -77,7 +77,7 @@ class Outages(FaultCase):
             self.history.restart(mode)
         self.assertEqual([writer.wait() for writer in writers], [0, 0, 0])
         self.stage.wait_until_quiet()
-        # What was rolled back last on a row is a phantom until the next write.
+        # The last version of a row that was rolled back is a phantom until the next write.
         self.assert_nothing_lost()
 
     def test_a_server_that_hangs_costs_one_write_one_timeout(self):
@@ -121,9 +121,9 @@ class Outages(FaultCase):
         self.history.start()
         self.assertEqual(breaker.state, "open")
         time.sleep(conf.HISTORY_RETRY_AFTER + 0.1)
-        before = self.waiting()
+        before = self.pending()
         writer.write("set")
-        self.assertEqual((breaker.state, self.waiting()), ("closed", before))
+        self.assertEqual((breaker.state, self.pending()), ("closed", before))
         self.assert_nothing_lost()
 
     def test_a_read_only_server(self):
@@ -157,7 +157,7 @@ class Outages(FaultCase):
         for happens in (self.history.restart, lambda: self.history.restart("immediate"), self.end_sessions):
             happens()
             writer.write("set")
-            self.assertEqual((breaker.state, self.waiting()), ("closed", 0))
+            self.assertEqual((breaker.state, self.pending()), ("closed", 0))
         self.assert_nothing_lost()
 
     def test_a_reader_gets_over_a_connection_that_died(self):
@@ -191,6 +191,6 @@ class Outages(FaultCase):
         time.sleep(2)
         self.history.start()
         self.assertEqual([writer.wait() for writer in writers], [0] * 4)
-        self.assertGreater(self.waiting(), 0)
+        self.assertGreater(self.pending(), 0)
         self.stage.wait_until_quiet()
         self.assert_nothing_lost()

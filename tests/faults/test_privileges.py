@@ -17,7 +17,7 @@ from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, UserFactory
 from tests.faults.case import FaultCase
-from tests.faults.roles import WEB_ROLE
+from tests.faults.servers.roles import WEB_ROLE
 from tests.history.commands import run_command
 from tests.history.database.roles import ENTRIES, connected_as, run, web_role
 from tests.history.outages import fresh_breaker, history_unreachable, reconnected, rolled_back
@@ -137,13 +137,13 @@ class WebRole(TransactionTestCase):
         self.set(2)
         with history_unreachable():
             self.set(3)
-        PendingHistory.objects.bulk_create(self.waiting_again(entry) for entry in StudentModuleHistory.objects.all())
+        PendingHistory.objects.bulk_create(self.pending_again(entry) for entry in StudentModuleHistory.objects.all())
         self.assertEqual(deliver().delivered, 3)
         self.assert_recorded_directly()
         self.assertEqual(self.delivered(), [1, 2, 3])
         self.assertEqual([version for version, _ in self.timeline()], [3, 2, 1])
 
-    def waiting_again(self, entry):
+    def pending_again(self, entry):
         columns = [field.attname for field in PendingHistory._meta.concrete_fields if not field.primary_key]
         return PendingHistory(**{name: getattr(entry, name) for name in columns})
 

@@ -1,319 +1,30 @@
-"""Any order of writes, deletions, rollbacks, outages, deliveries and restored backups leaves what a model expects.
+"""Any order of writes, deletions, rollbacks, outages, deliveries and restored backups agrees with a model.
 
-TransactionTestCase, because everything here is about what is committed and what is not. Hypothesis makes up the
-orders, and tells the shortest that goes wrong.
+TransactionTestCase, because the events commit. Hypothesis reports the shortest order that fails.
 """
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any, NamedTuple
-from unittest import mock
+from typing import Any
 
-from django.core import serializers
-from django.db import OperationalError, connection, transaction
-from django.db.models import Max
 from django.test import TransactionTestCase, override_settings
-from django.utils import timezone
 from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, run_state_machine_as_test
 
-from history.api import change_context, timeline
-from history.database.circuit_breaker import breaker
+from history.api import timeline
 from history.models import PendingHistory, StudentModuleHistory
 from history.reading.committed import committed
 from history.reading.scan import delivered
-from history.reading.timeline import Span, timeline_of
-from history.recording import delivery, write_ahead
-from history.verification.verify import Verification, verify
-from kvstore.api import DjangoXBlockUserStateClient, set_score
+from history.reading.timeline import TimelinePart, timeline_of
 from kvstore.keys import block_address
-from kvstore.models import StudentModule
-from kvstore.querysets import unguarded
-from kvstore.signals import StateVersion
-from kvstore.testing import UserFactory
-from kvstore.versioning import versions
-from tests.faults.model import Place, Version
-from tests.kvstore.cache.blocks import COURSE, usage
+from tests.faults.events import Events, named
+from tests.faults.model import Version
 
-BLOCKS = [usage("first"), usage("second")]
-LEARNERS = 2
 EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "30"))
 
-NAMES = st.sampled_from(["a", "b"])
-VALUES = st.sampled_from([0, 1, True, 1.0, None, "", "x", [1], {"deep": [None]}])
-FIELDS = st.dictionaries(NAMES, VALUES, max_size=2)
-SCORES = st.sampled_from([None, 0.0, 1.0, 2.5])
 
-CHANGES = st.one_of(
-    st.tuples(st.just("overlay"), FIELDS),
-    st.tuples(st.just("delete"), st.none() | st.lists(NAMES, max_size=2)),
-    st.tuples(st.just("score"), st.tuples(SCORES, SCORES)),
-    st.tuples(st.just("save_state"), FIELDS),
-    st.tuples(st.just("save_stale_score"), st.tuples(SCORES, FIELDS)),
-    st.tuples(st.just("remove"), st.none()),
-)
-WRITES = st.tuples(st.integers(0, LEARNERS - 1), st.sampled_from(BLOCKS), CHANGES)
-OUTAGES = st.sampled_from(["", "down", "silent", "late"])
-
-
-class Undo(Exception):
-    """Rolls a transaction back."""
-
-
-class Backup(NamedTuple):
-    """``default`` at one moment: its rows, its pending entries, and what the model held."""
-
-    rows: list[dict[str, Any]]
-    pending: list[dict[str, Any]]
-    places: dict[Any, Place]
-
-
-class Store(RuleBasedStateMachine):
-    """The store, and beside it the model."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.users = [UserFactory() for _ in range(LEARNERS)]
-        self.places = {(number, key): Place() for number in range(LEARNERS) for key in BLOCKS}
-        self.deleted: dict[Any, frozenset[str]] = {place: frozenset() for place in self.places}
-        """the versions that a deletion proves, by place"""
-        self.stored: dict[Any, StateVersion] = {}
-        """every entry that was ever seen in the history database"""
-        self.backup = self.take_backup()
-        self.fixtures: dict[Any, tuple[str, Place]] = {}
-        self.loaded: set[Any] = set()
-        self.outage = ""
-        self.late: list[list[StateVersion]] = []
-        self.count = 0
-        self.clock = timedelta()
-        breaker.reset()
-        self.patches = [
-            mock.patch.object(write_ahead, "write_entries", self.send),
-            mock.patch.object(delivery, "write_entries", self.send),
-            mock.patch.object(versions, "now", lambda: timezone.now() + self.clock),
-        ]
-        for patch in self.patches:
-            patch.start()
-
-    def teardown(self) -> None:
-        for patch in self.patches:
-            patch.stop()
-        breaker.reset()
-        for rows in (unguarded(StudentModule, "default"), PendingHistory.objects.all(), delivered()):
-            rows._raw_delete(rows.db)
-
-    def send(self, entries: list[StateVersion]) -> None:
-        """Write, or be a server that is down, one that does and does not answer, or one that does much later."""
-        if self.outage in ("", "silent"):
-            self.really_write(entries)
-        if self.outage == "late":
-            self.late.append(list(entries))
-        if self.outage:
-            raise OperationalError(f"made up: {self.outage}")
-
-    really_write = staticmethod(write_ahead.write_entries)
-
-    # What a learner or a program does
-
-    @rule(write=WRITES)
-    def write(self, write: Any) -> None:
-        self.make(write)
-
-    @rule(writes=st.lists(WRITES, min_size=1, max_size=4), undone=st.booleans())
-    def transaction(self, writes: list[Any], undone: bool) -> None:  # noqa: FBT001  hypothesis passes it by name
-        with self.in_transaction(undone=undone):
-            for write in writes:
-                self.make(write)
-
-    @rule(first=WRITES, undone=st.lists(WRITES, min_size=1, max_size=2), then=WRITES, all_undone=st.booleans())
-    def savepoint(self, first: Any, undone: list[Any], then: Any, all_undone: bool) -> None:  # noqa: FBT001  hypothesis passes it by name
-        """Go back to a savepoint, and write the same versions again."""
-        with self.in_transaction(undone=all_undone):
-            self.make(first)
-            with self.in_transaction(undone=True):
-                for write in undone:
-                    self.make(write)
-            self.make(then)
-
-    @contextmanager
-    def in_transaction(self, *, undone: bool) -> Iterator[None]:
-        before = dict(self.places), dict(self.deleted)
-        try:
-            with transaction.atomic():
-                yield
-                if undone:
-                    raise Undo
-        except Undo:
-            self.places, self.deleted = before
-
-    def make(self, write: Any) -> None:
-        number, key, (kind, what) = write
-        self.count += 1
-        request_id = f"request{self.count}"
-        user, place = self.users[number], self.places[number, key]
-        with change_context(request_id=request_id):
-            self.places[number, key] = getattr(self, f"_{kind}")(user, key, place, what, request_id)
-
-    def _overlay(self, user: Any, key: Any, place: Place, fields: Any, request_id: str) -> Place:
-        DjangoXBlockUserStateClient(user).set(user.username, key, fields)
-        return place.overlaid(fields, request_id)
-
-    def _delete(self, user: Any, key: Any, place: Place, names: Any, request_id: str) -> Place:
-        DjangoXBlockUserStateClient(user).delete(user.username, key, fields=names)
-        return place.without(names, request_id)
-
-    def _score(self, user: Any, key: Any, place: Place, score: Any, request_id: str) -> Place:
-        set_score(user.pk, key, *score)
-        return place.scored(*score, request_id)
-
-    def _save_state(self, user: Any, key: Any, place: Place, fields: Any, request_id: str) -> Place:
-        row = self.row(user, key) or StudentModule(
-            student=user, course_id=COURSE, module_state_key=key, module_type="problem"
-        )
-        row.state = json.dumps(fields, separators=(",", ":"))
-        row.save()
-        return place.replaced(fields, request_id)
-
-    def _save_stale_score(self, user: Any, key: Any, place: Place, what: Any, request_id: str) -> Place:
-        """Save a score on an instance that was loaded before somebody else set fields."""
-        grade, fields = what
-        row = self.row(user, key)
-        if row is None:
-            return place
-        place = self._overlay(user, key, place, fields, request_id)
-        row.grade = grade
-        row.save()
-        return place.scored(grade, place.max_grade, request_id)
-
-    def _remove(self, user: Any, key: Any, place: Place, what: Any, request_id: str) -> Place:
-        row = self.row(user, key)
-        if row is None:
-            return place
-        row.delete()
-        removed = place.removed(request_id)
-        of_life = {named(version) for version in (*place.life, removed.versions[-1])}
-        self.deleted[self.users.index(user), key] |= of_life
-        return removed
-
-    def row(self, user: Any, key: Any) -> StudentModule | None:
-        return StudentModule.objects.filter(student=user, module_state_key=key).first()
-
-    # What happens to the history's server
-
-    @rule(outage=OUTAGES)
-    def outage_begins_or_ends(self, outage: str) -> None:
-        self.outage = outage
-
-    @rule()
-    def time_passes(self) -> None:
-        """The breaker lets the next write try again."""
-        breaker._retry_at = 0
-
-    @rule()
-    def what_was_late_arrives(self) -> None:
-        for entries in self.late:
-            self.really_write(entries)
-        self.late = []
-
-    @rule(seconds=st.integers(-600, 600))
-    def the_clock_is_set(self, seconds: int) -> None:
-        self.clock = timedelta(seconds=seconds)
-
-    # What those who run it do
-
-    @rule(batch_size=st.integers(1, 3), limit=st.none() | st.integers(1, 4))
-    def deliver(self, batch_size: int, limit: int | None) -> None:
-        before = PendingHistory.objects.count()
-        result = delivery.deliver(batch_size=batch_size, limit=limit)
-        left = PendingHistory.objects.count()
-        self.assert_same(before - left, result.delivered)
-        if self.outage and before:
-            assert result.error, "a delivery during an outage reported none"
-        elif limit is None:
-            self.assert_same(left, 0)
-
-    @rule(repair=st.booleans())
-    def verify(self, repair: bool) -> None:  # noqa: FBT001  hypothesis passes it by name
-        found = list(verify(Verification(), repair=repair))
-        wrong = [problem for problem in found if problem.kind not in ("phantom", "branch")]
-        assert not wrong, wrong
-
-    @rule()
-    def back_up(self) -> None:
-        self.backup = self.take_backup()
-
-    def take_backup(self) -> Backup:
-        rows, pending = (list(rows.values()) for rows in self.tables())
-        return Backup(rows, pending, dict(self.places))
-
-    @rule()
-    def restore_the_backup(self) -> None:
-        """Put ``default`` back, so that ids are given out again. Pending entries would be lost, so there are none."""
-        delivery.deliver()
-        if PendingHistory.objects.exists():
-            return
-        for rows, backup in zip(self.tables(), self.backup[:2], strict=True):
-            rows._raw_delete(rows.db)
-            rows.bulk_create(rows.model(**values) for values in backup)
-        self.set_sequence_back()
-        self.places = dict(self.backup.places)
-
-    @rule(writes=st.lists(WRITES, min_size=1, max_size=3))
-    def lose_writes_and_a_deletion(self, writes: list[Any]) -> None:
-        """Orders made up at random hardly ever have these steps one after the other."""
-        self.make(writes[0])
-        self.back_up()
-        for write in writes:
-            self.make(write)
-        self.make((*writes[0][:2], ("remove", None)))
-        self.restore_the_backup()
-
-    @staticmethod
-    def tables() -> tuple[Any, Any]:
-        return unguarded(StudentModule, "default"), unguarded(PendingHistory, "default")
-
-    @staticmethod
-    def set_sequence_back() -> None:
-        table = StudentModule._meta.db_table
-        last = unguarded(StudentModule, "default").aggregate(last=Max("pk"))["last"] or 0
-        statement = {
-            "sqlite": f"UPDATE sqlite_sequence SET seq = {last} WHERE name = '{table}'",  # noqa: S608  our own
-            "postgresql": f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last + 1}, false)",
-            "mysql": f"ALTER TABLE {table} AUTO_INCREMENT = {last + 1}",
-        }[connection.vendor]
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-
-    @rule(place=st.tuples(st.integers(0, LEARNERS - 1), st.sampled_from(BLOCKS)))
-    def dump_a_row(self, place: Any) -> None:
-        row = self.row(self.users[place[0]], place[1])
-        if row is not None:
-            self.fixtures[place] = serializers.serialize("json", [row]), self.places[place]
-
-    @rule(write=WRITES)
-    def delete_a_row_and_load_it_again(self, write: Any) -> None:
-        place = write[:2]
-        self.dump_a_row(place)
-        self.make(write)
-        self.make((*place, ("remove", None)))
-        self.load_a_row_that_is_gone(place)
-
-    @rule(place=st.tuples(st.integers(0, LEARNERS - 1), st.sampled_from(BLOCKS)))
-    def load_a_row_that_is_gone(self, place: Any) -> None:
-        if place not in self.fixtures or self.places[place].exists:
-            return
-        text, dumped = self.fixtures[place]
-        (loaded,) = serializers.deserialize("json", text)
-        if not StudentModule.objects.filter(pk=loaded.object.pk).exists():
-            loaded.save()
-            self.loaded.add(place)
-            self.places[place] = dumped
-
-    # What must be true at any moment
+class Store(Events):
+    """The store and its model. The invariants compare them after each event."""
 
     @invariant()
     def the_state_is_the_models(self) -> None:
@@ -338,23 +49,23 @@ class Store(RuleBasedStateMachine):
             self.assert_same(sorted(shown), sorted(self.expected((number, key))))
             row = self.row(self.users[number], key)
             of_row = [entry for entry in entries if row and entry.student_module_id == row.pk and not entry.is_branch]
-            self.assert_same([said(entry) for entry in of_row], [plain(entry) for entry in place.life[::-1]])
+            self.assert_same([plain_entry(entry) for entry in of_row], [plain(entry) for entry in place.life[::-1]])
             times = [entry.created for entry in of_row]
             # A JSON fixture cuts the time of the row to milliseconds.
             assert (number, key) in self.loaded or times == sorted(set(times), reverse=True), times
 
     @invariant()
-    def a_page_in_the_middle_shows_what_the_whole_timeline_shows(self) -> None:
+    def a_page_in_the_middle_equals_its_part_of_the_timeline(self) -> None:
         for number, key in self.places:
             entries = [entry for entry in timeline(self.users[number], key) if not entry.is_branch]
             for entry in entries[1::3]:
-                span = Span(older_than=(entry.student_module_id, entry.version + 1))
+                part = TimelinePart(older_than=(entry.student_module_id, entry.version + 1))
                 address = block_address(key)
-                found = next(one for one in timeline_of(self.users[number], address, span) if not one.is_branch)
+                found = next(one for one in timeline_of(self.users[number], address, part) if not one.is_branch)
                 self.assert_same(named(found), named(entry))
 
     @invariant()
-    def the_list_of_all_shows_what_the_timelines_show(self) -> None:
+    def the_list_of_all_equals_the_timelines(self) -> None:
         shown: dict[Any, set[str]] = {}
         for model in (PendingHistory, StudentModuleHistory):
             for entry in committed(list(model._base_manager.all())):
@@ -369,21 +80,9 @@ class Store(RuleBasedStateMachine):
         assert now == self.stored | now and self.stored.keys() <= now.keys()
         self.stored = now
 
-    @staticmethod
-    def assert_same(found: Any, expected: Any) -> None:
-        # By their text: 1, true and 1.0 are equal in Python.
-        assert json.dumps(found, sort_keys=True, default=str) == json.dumps(expected, sort_keys=True, default=str), (
-            f"\nfound    {found}\nexpected {expected}"
-        )
 
-
-def named(version: Any) -> str:
-    """Return what tells a version from every other; a request may make two."""
-    return f"{version.request_id}, version {version.version}"
-
-
-def said(entry: Any) -> list[Any]:
-    """Return what an entry says, the state parsed."""
+def plain_entry(entry: Any) -> list[Any]:
+    """Return the values of an entry, with the state parsed."""
     return plain(Version(entry.version, str(entry.action), entry.state, entry.grade, entry.max_grade, entry.request_id))
 
 
@@ -395,7 +94,7 @@ def plain(version: Version) -> list[Any]:
 class Properties(TransactionTestCase):
     databases = {"default", "student_module_history"}
 
-    def test_any_order_of_events_leaves_what_the_model_says(self):
+    def test_any_order_of_events_agrees_with_the_model(self):
         run_state_machine_as_test(
             Store,
             settings=settings(

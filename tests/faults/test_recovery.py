@@ -1,4 +1,4 @@
-"""A database that is lost under load: what its backup lacks is recovered from the history, or reported as missing."""
+"""After `default` is lost under load, recovery restores the missing versions or reports them."""
 
 from pathlib import Path
 from tempfile import mkdtemp
@@ -28,7 +28,7 @@ class WritesDuringARecovery(FaultCase):
         lose(self.stage, self.stage.state, self.folder, self.learners, BLOCKS, writers=4, seconds=SECONDS)
         meanwhile = Path(mkdtemp(dir=self.stage.folder))
         writers = [self.stage.write(meanwhile, learners=self.learners, blocks=BLOCKS) for _ in range(2)]
-        recovery = self.stage.recover("--batch-size=1", "--sleep=0.02")
+        recovery = self.stage.recover("--sleep=0.02", batch_size=1)
         self.assertIn(recovery.wait(), {0, 1}, recovery.output)
         for writer in writers:
             writer.kill()
@@ -43,7 +43,7 @@ class WritesDuringARecovery(FaultCase):
 
 
 class LossOfTheHistory(FaultCase):
-    def test_what_the_history_lost_is_reported_and_no_timeline_claims_to_be_complete(self):
+    def test_lost_entries_are_reported_and_no_timeline_is_complete(self):
         found = lose_the_history(self.stage, self.folder, self.learners, BLOCKS, seconds=SECONDS)
         self.assertEqual(found["problems"], {})
         self.assertGreater(found["rows_with_missing_versions"], 0)

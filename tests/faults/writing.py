@@ -1,7 +1,7 @@
-"""What a writing process does: every kind of write there is, and a line in its journal for each that was acknowledged.
+"""A writing process: writes of every kind, and a line in its journal for each that was acknowledged.
 
 Every write sets a value that no other write sets: ``number:count`` of the writer, as a field or as a score of ``count``
-points of ``number``. A value that is undone says so itself, ``number:count:undone`` or a negative score.
+points of ``number``. A value that is undone has the form ``number:count:undone``, or is a negative score.
 """
 
 import json
@@ -21,7 +21,7 @@ from xblock.fields import Scope
 from history.api import HistoryUnavailable, timeline
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, WriteConflict, set_score
 from kvstore.models import StudentModule
-from tests.faults.nursery import override
+from tests.faults.servers.nursery import override
 from tests.kvstore.cache.blocks import COURSE, block, key_for, usage
 
 FIELDS = ("answer", "attempts", "seed", "feedback")
@@ -39,7 +39,7 @@ class Undo(Exception):
 
 
 class Journal:
-    """What the writer was told, on the disk before it goes on."""
+    """The acknowledged writes, each on the disk before the next write."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a")
@@ -66,14 +66,14 @@ class Writer:
         self.conflicts = 0
 
     def write(self, kind: str) -> None:
-        """Make one write, and journal what became of it."""
+        """Make one write, and journal its outcome."""
         self.user, self.key = self.random.choice(self.users), self.random.choice(self.blocks)
         self.client = DjangoXBlockUserStateClient(self.user)
         self.count += 1
         self.conflicts = 0
         try:
             written = self.tried(kind)
-        except Exception as error:  # whatever it is, a write failed that should not have, and the journal says so
+        except Exception as error:  # any error: the journal records a write that failed unexpectedly
             self.journal.add(failed=f"{kind}: {type(error).__name__}: {error}", count=self.count, number=self.number)
             return
         self.journal.add(
@@ -85,7 +85,7 @@ class Writer:
         )
 
     def tried(self, kind: str) -> list[tuple[Any, str, Any]]:
-        """Return what was written; whoever opens a transaction tries again where it gave way to another."""
+        """Return the written value; retry a transaction that was rolled back for a deadlock."""
         while True:
             try:
                 return list(getattr(self, f"_{kind}")())
@@ -170,7 +170,7 @@ def write(
     kinds: Mapping[str, int] = EVERY_KIND,
     settings: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write so many times, or so long; until it is killed where neither is said."""
+    """Write so many times, or so long; without both, until the process is killed."""
     override(settings or {})
     writer = Writer(number, Journal(Path(journal)), learners, blocks)
     end = time.monotonic() + seconds if seconds else None

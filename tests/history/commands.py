@@ -30,7 +30,7 @@ def run_command(name: str, *arguments: str, **options: Any) -> Outcome:
 def exit_code(name: str, *arguments: str) -> int:
     """Run a command as ``manage.py`` does, and return the exit code. Closes all connections, as ``manage.py`` does."""
     command = load_command_class("history", name)
-    # The command line gives no streams, so the command writes to those that it was made with.
+    # The command line gives no streams, so the command writes to the streams of its constructor.
     command.stdout._out = command.stderr._out = io.StringIO()
     try:
         command.run_from_argv(["manage.py", name, *arguments])

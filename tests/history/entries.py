@@ -1,4 +1,4 @@
-"""Entries for tests of what is made of them."""
+"""Unsaved entries for tests."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -40,3 +40,8 @@ def store_chain(entries):
     for one in entries:
         sealed(one, previous).save()
         previous = one.digest
+
+
+def identity_of(row):
+    """Return the columns that identify the learner and block of a StudentModule instance."""
+    return {name: getattr(row, name) for name in ("student_id", "course_id", "module_state_key")}

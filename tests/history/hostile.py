@@ -1,4 +1,4 @@
-"""States as they may be stored, by whomever: each has to be shown, compared, exported and never obeyed."""
+"""Hostile states. Each must be shown, compared and exported, and never executed."""
 
 import json
 
@@ -55,7 +55,7 @@ UNREADABLE = {
 }
 
 STATES = READABLE | UNREADABLE
-"""Stored text by what is hostile about it. These fit every database's columns."""
+"""Stored text by its hostile property. These texts fit every database's columns."""
 
 # No database takes them; they can reach Python in other ways, and nothing may fail on them.
 UNSTORABLE = {

@@ -1,4 +1,4 @@
-"""History databases that are really not there, and transactions that are really rolled back."""
+"""History databases that are really unavailable, and transactions that really roll back."""
 
 import socket
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from history.models import StudentModuleHistory
 ALIAS = "student_module_history"
 
 SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}
-"""what asks a server for the number of the session that asks"""
+"""the query for the id of the current session"""
 END_SESSION = {"postgresql": "SELECT pg_terminate_backend(%s)", "mysql": "KILL %s"}
 
 
@@ -24,7 +24,7 @@ class Rollback(Exception):
 
 @contextmanager
 def rolled_back() -> Iterator[None]:
-    """Undo, on ``default`` alone, what is written inside."""
+    """Roll back, on ``default`` alone, the writes inside the block."""
     try:
         with transaction.atomic():
             yield
@@ -35,7 +35,7 @@ def rolled_back() -> Iterator[None]:
 
 @contextmanager
 def fresh_breaker() -> Iterator[None]:
-    """Begin with a breaker that knows of no failure, and leave it so: it outlives a test."""
+    """Begin and end with a closed breaker: it outlives a test."""
     breaker.reset()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Pages for tests: they sign in, write learners' state, or do nothing."""
+"""Views for tests: sign in, write state, do nothing."""
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import authenticate, login
@@ -25,7 +25,7 @@ def whoami(request: HttpRequest) -> JsonResponse:
 
 
 def write(request: HttpRequest) -> JsonResponse:
-    """Set the learner's answer to each of those posted, one after the other."""
+    """Set the learner's answer to each posted answer in turn."""
     for answer in request.POST.getlist("answer"):
         DjangoXBlockUserStateClient().set(request.POST["learner"], usage("block"), {"answer": answer})
     return JsonResponse({"request_id": current_change().request_id})

@@ -1,4 +1,4 @@
-"""Who, why and in which request: nested, across threads and tasks, and from the middleware onto the entries."""
+"""Actor, reason and request of a change: nested, across threads and tasks, and from the middleware to the entries."""
 
 import asyncio
 import re
@@ -36,7 +36,7 @@ class Context(SimpleTestCase):
             _ = 1 / 0
         self.assertEqual(current_change(), Change())
 
-    def test_the_actor_is_a_user_an_id_nobody_or_a_function(self):
+    def test_the_actor_is_a_user_an_id_none_or_a_function(self):
         user = UserFactory.build(pk=7)
         for actor in (user, 7, lambda: user, lambda: 7):
             with self.subTest(actor=actor), change_context(actor=actor) as change:
@@ -45,7 +45,7 @@ class Context(SimpleTestCase):
             with self.subTest(actor=actor), change_context(actor=actor) as change:
                 self.assertIsNone(change.actor_id)
 
-    def test_what_an_entry_cannot_hold_is_refused_at_once(self):
+    def test_values_that_an_entry_cannot_hold_are_refused_at_once(self):
         for given in (
             {"reason": "x" * 256},
             {"reason": "nul\0"},
@@ -61,7 +61,7 @@ class Context(SimpleTestCase):
                 self.fail("The context was entered.")
         self.assertEqual(current_change(), Change())
 
-    def test_what_just_fits_is_kept(self):
+    def test_values_of_the_maximum_length_are_kept(self):
         with change_context(reason="ü" * 255, request_id="x" * 64) as change:
             self.assertEqual((len(change.reason), len(change.request_id)), (255, 64))
 
@@ -135,7 +135,7 @@ class Middleware(TestCase):
         self.assertEqual((entry.request_id, entry.reason), (request_id, ""))
         self.assertTrue(re.fullmatch("[0-9a-f]{32}", request_id))
 
-    def test_nobody_is_signed_in(self):
+    def test_an_anonymous_request_has_no_actor(self):
         self.write("1")
         self.assertIsNone(self.entries().get().actor_id)
 
@@ -202,6 +202,6 @@ class AsyncMiddleware(Middleware):
     address = "/write-async/"
 
     def setUp(self):
-        # What a synchronous test calls of the asynchronous client.
+        # The methods of the asynchronous client that synchronous tests call.
         self.client.get = async_to_sync(self.client.get)
         self.client.post = async_to_sync(self.client.post)

@@ -1,4 +1,4 @@
-"""Entries as evidence: what leaves is what is stored, and does nothing where it arrives."""
+"""Exported entries equal the stored ones, and cannot act as formulas or markup where they are opened."""
 
 import csv
 import hashlib

@@ -1,11 +1,10 @@
-"""``manage.py learner_history``: a timeline in 80 columns or as JSON, and why where there is none.
+"""``manage.py learner_history``: a timeline as lines or as JSON, or the reason why there is none.
 
 TransactionTestCase where the history database is really away; everything else is rolled back.
 """
 
 import io
 import json
-import unicodedata
 from datetime import timedelta
 
 from django.core.management import CommandError, call_command
@@ -26,15 +25,10 @@ BLOCK = usage("tides")
 
 
 def printed(*arguments, **options):
-    """Return what the command prints."""
+    """Return the output of the command."""
     output = io.StringIO()
     call_command("learner_history", *map(str, arguments), stdout=output, **options)
     return output.getvalue()
-
-
-def columns(line):
-    """Return how many columns a terminal shows a line in, counted apart from what is tested."""
-    return sum({"W": 2, "F": 2}.get(unicodedata.east_asian_width(character), 1) for character in line)
 
 
 class CommandTestCase(TestCase):
@@ -55,7 +49,7 @@ class CommandTestCase(TestCase):
 
 
 class Printed(CommandTestCase):
-    def test_who_what_when_why_and_what_changed(self):
+    def test_actor_action_time_reason_and_changes(self):
         with change_context(actor=self.user, request_id="first"):
             self.set(student_answers={"x_1": "a", "x_2": ["b"]}, attempts=1)
             set_score(self.user.pk, BLOCK, 2, 2)
@@ -73,14 +67,14 @@ class Printed(CommandTestCase):
                 "  reason: reset after complaint",
                 "  request second",
                 "  grade 2/2 -> 1/2",
-                "  ! grade fell",
+                "  ! grade decreased",
                 "",
                 f"version 3  changed  {reset}",
                 f"  by staff (id:{self.staff.pk})",
                 "  reason: reset after complaint",
                 "  request second",
                 "  grade 2/2",
-                "  ! answers emptied, attempts went down, same second",
+                "  ! answers emptied, attempts decreased, same second",
                 "  ~ attempts: 1 -> 0",
                 "  + seed: 1",
                 '  - student_answers.x_1: "a"',
@@ -124,11 +118,11 @@ class Printed(CommandTestCase):
         self.assertIn("! row deleted", output)
         self.assert_refused("id:NUMBER", "mara", BLOCK)
 
-    def test_what_waits_for_delivery_is_marked(self):
+    def test_pending_versions_are_flagged(self):
         with alias_missing():
             self.set(a=1)
         self.assertEqual(PendingHistory.objects.count(), 1)
-        self.assertIn("! waits for delivery", printed("mara", BLOCK))
+        self.assertIn("! pending", printed("mara", BLOCK))
 
     def test_as_many_versions_as_asked_for(self):
         for answer in range(4):
@@ -136,10 +130,10 @@ class Printed(CommandTestCase):
         output = printed("mara", BLOCK, limit=2)
         self.assertEqual(output.count("\nversion "), 2)
         self.assertIn("  ~ a: 1 -> 2", output)
-        self.assertIn("Older versions, from version 2 down, are left out", output)
+        self.assertIn("Versions from 2 down are not printed", output)
         for limit in (4, 0):
             whole = printed("mara", BLOCK, limit=limit)
-            self.assertEqual((whole.count("\nversion "), whole.count("left out")), (4, 0))
+            self.assertEqual((whole.count("\nversion "), whole.count("not printed")), (4, 0))
         self.assertEqual(len(printed("mara", BLOCK, limit=2, json=True).splitlines()), 2)
 
     def test_more_changes_than_are_shown(self):
@@ -164,7 +158,7 @@ class Printed(CommandTestCase):
                 self.assertEqual(output.count("\nversion "), 1)
                 self.assertIn(f"version {version.version}  ", output)
                 self.assertIn(f"    {version.state}" if version.state else "no state", output)
-                self.assertNotIn("left out", output)
+                self.assertNotIn("not printed", output)
                 (line,) = printed("mara", BLOCK, at=moment, json=True).splitlines()
                 self.assertEqual(json.loads(line)["state"], version.state)
         # A day is its beginning, here and in UTC.
@@ -207,7 +201,7 @@ class NothingToPrint(CommandTestCase):
 
     def test_a_type_that_is_not_recorded(self):
         self.assert_refused("'video' are not recorded.*HISTORY_BLOCK_TYPES", "mara", usage("film", "video"))
-        # What was recorded before is still there.
+        # Entries recorded before still exist.
         self.set(a=1)
         with override_settings(HISTORY_BLOCK_TYPES=()):
             self.assertIn("+ a: 1", printed("mara", BLOCK))
@@ -221,7 +215,7 @@ class NothingToPrint(CommandTestCase):
 class HistoryAway(TransactionTestCase):
     databases = {"default", "student_module_history"}
 
-    def test_it_says_so(self):
+    def test_the_command_reports_the_outage(self):
         user = UserFactory()
         DjangoXBlockUserStateClient(user).set(user.username, BLOCK, {"a": 1})
         with history_outage(), self.assertRaisesRegex(CommandError, "cannot be read") as refused:
@@ -231,7 +225,7 @@ class HistoryAway(TransactionTestCase):
 
 
 class Json(CommandTestCase):
-    def test_a_record_with_marks_and_changes(self):
+    def test_a_record_with_flags_and_changes(self):
         self.set(student_answers={"x": "a"}, big="b" * 1000)
         with change_context(actor=self.staff, reason="reset"):
             self.set(student_answers={})
@@ -265,12 +259,11 @@ class HostileTimelines(CommandTestCase):
             for version, state in enumerate(states, 1)
         )
 
-    def test_80_columns_and_no_control_characters(self):
+    def test_no_control_characters(self):
         output = printed("mara", BLOCK, limit=0, state=True)
         self.assertEqual(output.count("\nversion "), len(STATES) + 1)
         for line in output.splitlines():
             self.assertTrue(line.isprintable(), line)
-            self.assertLessEqual(columns(line), 80, line)
         self.assertNotIn("\x1b", output)
 
     def test_an_ascii_terminal(self):

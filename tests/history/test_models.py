@@ -1,13 +1,15 @@
-"""Entries are added and read; neither an instance nor a query set changes or removes one."""
+"""Entries can be added and read. No instance or query set changes or removes one."""
 
 from asgiref.sync import async_to_sync
 from django.db import IntegrityError, connections, transaction
-from django.test import TestCase
+from django.test import SimpleTestCase, TestCase
 
-from history.api import AppendOnly
-from history.models import StudentModuleHistory
+from history.api import AppendOnly, CorruptState, as_of, timeline
+from history.models import PendingHistory, StudentModuleHistory
+from history.testing import history_unavailable
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, assert_queries
+from tests.history.entries import entry, identity_of
 from tests.kvstore.cache.blocks import usage
 
 
@@ -21,13 +23,18 @@ class AppendOnlyEntries(TestCase):
     def new(self, version=2, **columns):
         row = self.row
         return StudentModuleHistory(
-            student_module_id=row.pk, version=version, action="changed", created=row.modified, **row.identity, **columns
+            student_module_id=row.pk,
+            version=version,
+            action="changed",
+            created=row.modified,
+            **identity_of(row),
+            **columns,
         )
 
     def stored(self):
         return list(StudentModuleHistory.objects.order_by("version").values_list())
 
-    def test_what_would_change_or_remove_an_entry_is_refused_before_it_asks_the_database(self):
+    def test_changes_and_removals_of_entries_are_refused_without_a_query(self):
         entries = StudentModuleHistory.objects.all()
         entry = entries.get()
         entry.state = '{"answer":2}'
@@ -58,7 +65,7 @@ class AppendOnlyEntries(TestCase):
                     operation()
                 self.assertEqual(self.stored(), before)
 
-    def test_bulk_create_is_refused_however_it_is_told_to_update(self):
+    def test_bulk_create_is_refused_with_every_option_to_update(self):
         named = connections["student_module_history"].features.supports_update_conflicts_with_target
         key = ["student_module_id", "version"] if named else None
         with assert_queries(), self.assertRaises(AppendOnly):
@@ -68,7 +75,7 @@ class AppendOnlyEntries(TestCase):
         with assert_queries(), self.assertRaises(AppendOnly):
             StudentModuleHistory._base_manager.update(state=None)
 
-    def test_what_would_change_an_entry_that_it_finds_is_refused(self):
+    def test_operations_that_would_change_a_found_entry_are_refused(self):
         before = self.stored()
         key = {"student_module_id": self.row.pk, "version": 1}
         with self.assertRaises(AppendOnly):
@@ -87,7 +94,7 @@ class AppendOnlyEntries(TestCase):
         StudentModuleHistory.objects.bulk_create([self.new(4), self.new(5)], ignore_conflicts=True)
         self.assertEqual([columns[2] for columns in self.stored()], [1, 2, 3, 4, 5])
 
-    def test_an_entry_says_what_it_is(self):
+    def test_an_entry_has_a_readable_text(self):
         entry = StudentModuleHistory.objects.get()
         self.assertEqual(str(entry), f"version 1 of learner {self.row.student_id}, {usage('block')}")
 
@@ -104,3 +111,39 @@ class AppendOnlyEntries(TestCase):
         self.assertEqual((found.actor_id, found.student_id), (large, large))
         for model in (StudentModule, StudentModuleHistory):
             self.assertEqual(model._meta.pk.get_internal_type(), "BigAutoField")
+
+
+class Fields(SimpleTestCase):
+    def test_they_are_the_parsed_state(self):
+        for model in (StudentModuleHistory, PendingHistory):
+            with self.subTest(model=model):
+                self.assertEqual(entry(state='{"a":[1,null]}', model=model).fields, {"a": [1, None]})
+        self.assertEqual((entry(state="{}").fields, entry(state=None).fields), ({}, {}))
+
+    def test_each_access_parses_the_state_again(self):
+        one = entry(state='{"a":[]}')
+        one.fields["a"].append(1)
+        self.assertEqual(one.fields, {"a": []})
+
+    def test_the_error_names_an_entry_that_is_not_a_json_object(self):
+        for state in ("", "{", "[]", "null", '{"a":NaN}', "[" * 100_000):
+            with (
+                self.subTest(state=state[:10]),
+                self.assertRaisesRegex(CorruptState, r"xblock_history_studentmodulehistory .*\(id 12\)") as caught,
+            ):
+                entry(state=state, pk=12).fields  # noqa: B018  the property raises
+            self.assertEqual(caught.exception.row_ids, (12,))
+
+
+class FieldsOfStoredEntries(TestCase):
+    databases = {"default", "student_module_history"}
+
+    def test_of_a_timeline_and_at_a_moment(self):
+        row = StudentModuleFactory(state='{"a": 1}')
+        with history_unavailable():
+            row.state = '{"a": 2}'
+            row.save()
+        entries = list(timeline(row.student, row.module_state_key))
+        self.assertEqual([entry.fields for entry in entries], [{"a": 2}, {"a": 1}])
+        for one in entries:
+            self.assertEqual(as_of(row.student, row.module_state_key, one.created).fields, one.fields)

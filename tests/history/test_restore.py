@@ -1,4 +1,4 @@
-"""Putting a version back: as a new version, said to be one, and only onto the state that was looked at."""
+"""A restore writes an old version as a new one, and only onto the expected version."""
 
 from unittest import mock
 
@@ -37,9 +37,9 @@ class RestoringTestCase(TestCase):
         options = {"reason": "answer lost", "actor": self.staff} | options
         return restore(self.entry(version), expected_version=expected_version, **options)
 
-    def assert_refused(self, error, version, expected_version, says, **options):
+    def assert_refused(self, error, version, expected_version, message, **options):
         before = [(entry.version, entry.state) for entry in timeline(self.learner, BLOCK)]
-        with self.assertRaisesMessage(error, says):
+        with self.assertRaisesMessage(error, message):
             self.restore(version, expected_version, **options)
         self.assertEqual([(entry.version, entry.state) for entry in timeline(self.learner, BLOCK)], before)
 
@@ -51,7 +51,7 @@ class Restored(RestoringTestCase):
         self.set(answer="b", hint=True)
         set_score(self.learner.pk, BLOCK, 0, 2)
 
-    def test_the_state_is_what_it_was_and_the_score_stays(self):
+    def test_the_state_is_restored_and_the_score_stays(self):
         self.assertEqual(self.restore(2, 4), 5)
         row = self.row()
         self.assertEqual((row.version, row.state, row.grade), (5, '{"answer":"a"}', 0))
@@ -60,7 +60,7 @@ class Restored(RestoringTestCase):
         self.restore(2, 4, grade=True)
         self.assertEqual(get_score(self.learner.pk, BLOCK)[:2], (1, 2))
 
-    def test_the_new_version_says_who_why_and_from_where(self):
+    def test_the_new_version_has_actor_reason_and_source(self):
         entry = self.entry(1)
         self.restore(1, 4, reason="lost on 3 March")
         restored = self.entry(5)
@@ -73,13 +73,13 @@ class Restored(RestoringTestCase):
         following = self.entry(6)
         self.assertEqual((following.action, following.source_id, following.source_version), ("changed", None, None))
 
-    def test_what_came_after_is_kept(self):
+    def test_later_versions_are_kept(self):
         self.restore(1, 4)
         self.restore(4, 5)
         self.assertEqual(self.row().state, '{"answer":"b","hint":true}')
         self.assertEqual([entry.version for entry in timeline(self.learner, BLOCK)], [6, 5, 4, 3, 2, 1])
 
-    def test_what_is_put_back_comes_from_the_history_not_from_the_entry_handed_over(self):
+    def test_the_restored_state_is_read_from_the_history_not_from_the_given_entry(self):
         entry = self.entry(1)
         entry.state = '{"answer":"forged"}'
         restore(entry, expected_version=4, reason="answer lost")
@@ -87,18 +87,18 @@ class Restored(RestoringTestCase):
 
     def test_it_takes_the_statements_of_a_write_and_of_reading_a_version(self):
         entry = self.entry(1)
-        # Two to read (the row, what waits), four to write; the entry that is read, and the one that is written.
+        # `default`: two reads (row, pending entries), four writes. History: one read and one write of an entry.
         with assert_queries(default=6, student_module_history=3):
             restore(entry, expected_version=4, reason="answer lost", actor=self.staff)
 
-    def test_a_restored_version_can_wait(self):
+    def test_a_restored_version_can_be_pending(self):
         entry = self.entry(1)
         with mock.patch("history.recording.receivers.try_entries", return_value=False):
             restore(entry, expected_version=4, reason="answer lost")
-        waiting = PendingHistory.objects.get()
-        self.assertEqual((waiting.action, waiting.source_version), ("restored", 1))
+        pending = PendingHistory.objects.get()
+        self.assertEqual((pending.action, pending.source_version), ("restored", 1))
 
-    def test_a_waiting_version_can_be_put_back(self):
+    def test_a_pending_version_can_be_put_back(self):
         with mock.patch("history.recording.receivers.try_entries", return_value=False):
             self.set(answer="waiting")
         self.set(answer="later")
@@ -121,62 +121,62 @@ class Refused(RestoringTestCase):
         self.set(answer="a")
         self.set(answer="b")
 
-    def test_somebody_wrote_meanwhile(self):
+    def test_the_row_was_written_meanwhile(self):
         with self.assertRaises(StateMoved) as caught:
             self.restore(1, 1)
         self.assertEqual((caught.exception.expected, caught.exception.found), (1, 2))
-        self.assert_refused(StateMoved, 1, 0, "somebody wrote meanwhile")
+        self.assert_refused(StateMoved, 1, 0, "expected 0. Nothing was stored")
 
     def test_the_row_was_deleted_meanwhile(self):
         entry = self.entry(1)
         self.row().delete()
-        with self.assertRaisesMessage(StateMoved, "at version 0, not 2"):
+        with self.assertRaisesMessage(StateMoved, "at version 0, expected 2"):
             restore(entry, expected_version=2, reason="answer lost")
         self.assertFalse(StudentModule.objects.filter(student=self.learner).exists())
 
     def test_nothing_would_change(self):
-        self.assert_refused(RestoreRefused, 2, 2, "says what the state holds already")
+        self.assert_refused(RestoreRefused, 2, 2, "already has the state of version")
 
     def test_nothing_but_white_space_would_change(self):
         entry = self.entry(2)
         with connection.cursor() as cursor:
             cursor.execute("UPDATE xblock_kvstore_studentmodule SET state = %s", ['{ "answer" : "b" }'])
-        with self.assertRaisesMessage(RestoreRefused, "says what the state holds already"):
+        with self.assertRaisesMessage(RestoreRefused, "already has the state of version"):
             restore(entry, expected_version=2, reason="answer lost")
 
     def test_no_reason_or_one_that_no_entry_holds(self):
         for reason in ("", " \n"):
-            self.assert_refused(RestoreRefused, 1, 2, "say why", reason=reason)
+            self.assert_refused(RestoreRefused, 1, 2, "needs a reason", reason=reason)
         self.assert_refused(UnusableContext, 1, 2, "256 characters", reason="x" * 256)
 
     def test_the_end_of_a_row(self):
         self.row().delete()
-        self.assert_refused(RestoreRefused, 3, 0, "says that the row was deleted")
+        self.assert_refused(RestoreRefused, 3, 0, "records the deletion of the row")
 
-    def test_what_is_no_readable_state(self):
+    def test_an_unreadable_state(self):
         StudentModuleFactory(student=self.learner, module_state_key=usage("corrupt"), state='{"a":1}')
         with connection.cursor() as cursor:
             cursor.execute("UPDATE xblock_kvstore_studentmodule SET state = '[not json'")
         set_score(self.learner.pk, usage("corrupt"), 1, 1)
         entry = next(timeline(self.learner, usage("corrupt")))
-        with self.assertRaisesMessage(RestoreRefused, "holds no readable state"):
+        with self.assertRaisesMessage(RestoreRefused, "is not readable"):
             restore(entry, expected_version=2, reason="answer lost")
 
-    def test_what_was_altered(self):
+    def test_an_altered_entry(self):
         entry = self.entry(1)
         past_the_guards = QuerySet(StudentModuleHistory, using="student_module_history")
         past_the_guards.filter(student_module_id=entry.student_module_id, version=1).update(state='{"answer": "x"}')
-        self.assert_refused(RestoreRefused, 1, 2, "does not have the digest")
+        self.assert_refused(RestoreRefused, 1, 2, "do not match its digest")
 
     @override_settings(HISTORY_BLOCK_TYPES=("html",))
-    def test_a_type_whose_new_version_would_leave_no_entry(self):
-        self.assert_refused(RestoreRefused, 1, 2, "add the type to HISTORY_BLOCK_TYPES")
+    def test_a_type_that_is_no_longer_recorded(self):
+        self.assert_refused(RestoreRefused, 1, 2, "Add the type to HISTORY_BLOCK_TYPES")
 
-    def test_what_was_rolled_back(self):
+    def test_a_version_that_was_rolled_back(self):
         with rolled_back():
             self.set(answer="never")
             phantom = self.entry(3)
-        with self.assertRaisesMessage(RestoreRefused, "no version 3"):
+        with self.assertRaisesMessage(RestoreRefused, "does not contain version 3"):
             restore(phantom, expected_version=2, reason="answer lost")
 
     def test_a_history_that_cannot_be_read(self):

@@ -1,15 +1,17 @@
-"""What every operation costs, in statements for each database. The numbers are a promise: see the README.
+"""The number of statements of every operation on each database. The README guarantees these numbers.
 
 Everything rolls back on both aliases (TestCase), so a transaction of the store shows as SAVEPOINT and RELEASE.
 """
 
 import json
+from unittest import mock
 
 from django.test import TestCase
 from xblock.fields import Scope
 
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, set_score
 from kvstore.models import StudentModule, UserStateSummaryField
+from kvstore.storage import reading
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
 from tests.kvstore.cache.blocks import COURSE, FIELD_SCOPES, NAMED_SCOPES, block, key_for, usage
 
@@ -99,14 +101,14 @@ class UserStateBudget(Budget):
         with assert_queries(default=4, student_module_history=1):
             store.set(self.key(Scope.user_state, usage_key=usage("block1")), "new")
 
-    def test_set_many_over_blocks_whose_rows_are_missing(self):
+    def test_set_many_over_blocks_without_rows(self):
         store = self.store(Scope.user_state, count=101)
         keys = [self.key(Scope.user_state, usage_key=usage(f"block{number}")) for number in range(1, 101)]
         with assert_queries(default=4, student_module_history=1):
             store.set_many(dict.fromkeys(keys, "new"))
         self.assertEqual(StudentModule.objects.filter(version=1).count(), 101)
 
-    def test_set_many_over_blocks_whose_rows_exist(self):
+    def test_set_many_over_blocks_with_rows(self):
         store = self.store(Scope.user_state, count=101)
         keys = [self.key(Scope.user_state, usage_key=usage(f"block{number}")) for number in range(1, 101)]
         store.set_many(dict.fromkeys(keys, "old"))
@@ -123,7 +125,7 @@ class UserStateBudget(Budget):
         ):
             store.set_many(dict.fromkeys(keys, "new"))
 
-    def test_set_what_is_stored_already_writes_nothing(self):
+    def test_set_of_the_stored_value_writes_nothing(self):
         store = self.store(Scope.user_state)
         with assert_queries(default=3):
             store.set(self.key(Scope.user_state), "old")
@@ -196,5 +198,5 @@ class ClientBudget(Budget):
             self.assertEqual(len(list(self.client.get_history(self.user.username, self.keys[0]))), 2)
 
     def test_iterating_over_a_course_takes_one_query_for_a_page(self):
-        with self.settings(KVSTORE_BATCH_SIZE=8), assert_queries(default=3):
+        with mock.patch.object(reading, "BATCH_SIZE", 8), assert_queries(default=3):
             self.assertEqual(len(list(self.client.iter_all_for_course(COURSE))), 20)

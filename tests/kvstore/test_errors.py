@@ -1,4 +1,4 @@
-"""The errors themselves: what they are to older code, and that they reach other processes whole."""
+"""The base classes of the exceptions, and that exceptions can be pickled."""
 
 import pickle
 
@@ -39,13 +39,13 @@ class Errors(SimpleTestCase):
         self.assertEqual({type(error) for error in EXAMPLES}, own)
         self.assertEqual({getattr(api, error.__name__, None) for error in own}, own)
 
-    def test_callers_who_catch_older_errors_catch_these(self):
+    def test_callers_that_catch_older_errors_catch_these(self):
         for error, bases in EXAMPLES.items():
             for base in bases:
                 with self.subTest(error=type(error).__name__, base=base.__name__):
                     self.assertIsInstance(error, base)
 
-    def test_every_error_says_something(self):
+    def test_every_error_has_a_message(self):
         for error in EXAMPLES:
             with self.subTest(error=type(error).__name__):
                 self.assertTrue(str(error))

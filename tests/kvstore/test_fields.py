@@ -1,4 +1,4 @@
-"""The key and name columns on every database: case, filters, deferring, assignment, forms, fixtures, parsing."""
+"""The columns for keys and names on every database: case, filters, deferring, assignment, forms, fixtures, parsing."""
 
 import tempfile
 from pathlib import Path
@@ -82,7 +82,7 @@ class Comparisons(Columns):
                     make(**owner, **{column: "Speed"})
                 model.objects.all().delete()
 
-    def test_the_type_of_a_block_is_told_apart_by_case(self):
+    def test_the_type_of_a_block_is_case_sensitive(self):
         StudentModuleFactory(student=self.user, module_state_key=usage("x", "Problem"))
         self.assertEqual(StudentModule.objects.filter(module_type="problem").count(), 2)
         self.assertEqual(StudentModule.objects.filter(module_type="Problem").count(), 1)
@@ -104,10 +104,10 @@ class Comparisons(Columns):
         ):
             with self.subTest(filters=filters):
                 count = StudentModule.objects.filter(**filters).count()
-                # SQLite's LIKE does not know case; the others do.
+                # SQLite's LIKE ignores case; the others do not.
                 self.assertIn(count, (1, 2)) if expected is None else self.assertEqual(count, expected)
 
-    def test_a_branch_is_left_out_of_filters_and_of_what_is_stored(self):
+    def test_a_branch_is_left_out_of_filters_and_stored_values(self):
         drafted = self.lower.for_branch("draft")
         self.assertEqual(StudentModule.objects.get(module_state_key=drafted), self.row)
         self.assertEqual(StudentModule.objects.get(course_id=COURSE.for_branch("draft"), pk=self.row.pk), self.row)
@@ -115,7 +115,7 @@ class Comparisons(Columns):
         row.refresh_from_db()
         self.assertEqual(row.usage_id, self.lower)
 
-    def test_filters_refuse_what_is_no_such_key(self):
+    def test_filters_refuse_other_keys(self):
         for value in ("junk", COURSE, 5, f"{self.lower}\n"):
             with self.subTest(value=value), self.assertRaises(UnusableKey):
                 StudentModule.objects.filter(module_state_key=value).exists()
@@ -127,7 +127,7 @@ class Comparisons(Columns):
 
 
 class Instances(Columns):
-    def test_deferred_keys_are_loaded_when_asked_for(self):
+    def test_deferred_keys_are_loaded_on_access(self):
         for queryset in (StudentModule.objects.only("state"), StudentModule.objects.defer("module_state_key")):
             row = queryset.get(pk=self.row.pk)
             with self.subTest(queryset=str(queryset.query)[:60]), assert_queries(default=1):
@@ -141,7 +141,7 @@ class Instances(Columns):
         row.usage_id = ""
         self.assertIsNone(row.usage_id)
 
-    def test_text_that_is_no_key_cannot_be_assigned(self):
+    def test_text_that_is_not_a_key_cannot_be_assigned(self):
         row = UserStateSummaryField(usage_id=self.lower)
         for text in ("junk", str(COURSE), f"{self.lower} "):
             with self.subTest(text=text):
@@ -149,7 +149,7 @@ class Instances(Columns):
                     row.usage_id = text
                 self.assertEqual(row.usage_id, self.lower)
 
-    def test_what_is_no_key_cannot_be_saved(self):
+    def test_a_value_that_is_not_a_key_cannot_be_saved(self):
         for value in (5, COURSE, None):
             with (
                 self.subTest(value=value),
@@ -184,14 +184,14 @@ class FormsAndFixtures(Columns):
             str(SummaryForm(instance=UserStateSummaryFactory(usage_id=self.lower))["usage_id"]),
         )
 
-    def test_a_form_says_which_text_is_no_key(self):
+    def test_a_form_names_the_text_that_is_not_a_key(self):
         for text in ("junk", str(COURSE), "", "x" * 300, "block-v1:Org+Course+Run+type@problem+block@"):
             with self.subTest(text=text[:50]):
                 form = SummaryForm({"usage_id": text, "field_name": "tally", "value": "1"})
                 self.assertFalse(form.is_valid())
                 self.assertEqual(list(form.errors), ["usage_id"])
 
-    def test_clean_says_which_value_is_no_key(self):
+    def test_clean_names_the_value_that_is_not_a_key(self):
         for value in (5, COURSE, None):
             with self.subTest(value=value), self.assertRaises(ValidationError) as caught:
                 UserStateSummaryField(usage_id=value, field_name="field", value="1").full_clean()
@@ -214,7 +214,7 @@ class FormsAndFixtures(Columns):
 
 
 class Migrations(SimpleTestCase):
-    def test_a_column_is_made_again_from_what_its_migration_says(self):
+    def test_a_column_is_rebuilt_from_its_migration(self):
         for field, arguments in (
             (UsageKeyField(), {}),
             (UsageKeyField(max_length=100), {"max_length": 100}),

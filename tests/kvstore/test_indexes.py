@@ -1,11 +1,10 @@
-"""Every read, lock and walk of the store finds its rows by an index made for it, among many others."""
+"""Every read, lock and walk of the store uses the index made for it, on large tables."""
 
-from typing import NamedTuple
-from unittest import skipUnless
+from unittest import mock
 
 from django.contrib.auth import get_user_model
-from django.db import connection, connections
-from django.test import TransactionTestCase
+from django.db import connections
+from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from opaque_keys.edx.keys import CourseKey
 
@@ -13,56 +12,48 @@ from history.api import timeline
 from history.models import StudentModuleHistory
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, ScoresClient, set_score
 from kvstore.models import PreferencesField, StudentModule, UserInfoField, UserStateSummaryField
+from kvstore.storage import reading
 from tests.kvstore.cache.blocks import NAMED_SCOPES, block, key_for
+from tests.kvstore.query_plans import PlanTestCase, analyze, explained
 
 # Half of the learners take one popular course; every other course has few of all rows.
 LEARNERS = 1200
 COURSES = 100
 BLOCKS = 8
 TYPES = ("problem", "video", "poll", "html")
-MODELS = (
-    get_user_model(),
-    StudentModule,
-    UserStateSummaryField,
-    PreferencesField,
-    UserInfoField,
-    StudentModuleHistory,
-)
+MODELS = (get_user_model(), StudentModule, UserStateSummaryField, PreferencesField, UserInfoField)
 
 HISTORY = "student_module_history"
 VERSIONS = "xblock_history_version_unique"
-ANALYZE = {"postgresql": "ANALYZE", "mysql": "ANALYZE TABLE"}
 
 
-@skipUnless(connection.vendor in ("postgresql", "mysql"), "SQLite's planner does not look at how many rows there are.")
-class Indexes(TransactionTestCase):
-    """Commits, because MySQL counts the rows of a table only outside a transaction."""
-
+class Indexes(PlanTestCase):
     databases = {"default", HISTORY}
 
-    def setUp(self):
-        self.learners = get_user_model().objects.bulk_create(
+    @classmethod
+    def fill(cls):
+        cls.learners = get_user_model().objects.bulk_create(
             get_user_model()(username=f"learner{number}") for number in range(LEARNERS)
         )
-        self.courses = [CourseKey.from_string(f"course-v1:Org+Course+Run{number}") for number in range(COURSES)]
-        self.popular, self.small = self.courses[0], self.courses[COURSES // 2]
-        self.learner = self.learners[LEARNERS // 4]
-        self.fill_state()
-        self.fill_field_rows()
-        for model in MODELS:
-            alias = HISTORY if model is StudentModuleHistory else "default"
-            with connections[alias].cursor() as cursor:
-                cursor.execute(f"{ANALYZE[connection.vendor]} {model._meta.db_table}")
+        cls.courses = [CourseKey.from_string(f"course-v1:Org+Course+Run{number}") for number in range(COURSES)]
+        cls.popular, cls.small = cls.courses[0], cls.courses[COURSES // 2]
+        cls.learner = cls.learners[LEARNERS // 4]
+        cls.fill_state()
+        cls.fill_field_rows()
+        analyze("default", *MODELS)
+        analyze(HISTORY, StudentModuleHistory)
 
-    def blocks(self, course):
+    @classmethod
+    def blocks(cls, course):
         return [course.make_usage_key(TYPES[number % len(TYPES)], f"block{number}") for number in range(BLOCKS)]
 
-    def fill_state(self):
+    @classmethod
+    def fill_state(cls):
         """Give each learner the blocks of one course, and each row an entry of its first version."""
-        course_of = dict.fromkeys(self.learners, self.popular)
-        for number, learner in enumerate(self.learners[LEARNERS // 2 :]):
-            course_of[learner] = self.courses[number % (COURSES - 1) + 1]
-        with self.settings(HISTORY_BLOCK_TYPES="*"):
+        course_of = dict.fromkeys(cls.learners, cls.popular)
+        for number, learner in enumerate(cls.learners[LEARNERS // 2 :]):
+            course_of[learner] = cls.courses[number % (COURSES - 1) + 1]
+        with override_settings(HISTORY_BLOCK_TYPES="*"):
             StudentModule.objects.bulk_create(
                 (
                     StudentModule(
@@ -73,26 +64,27 @@ class Indexes(TransactionTestCase):
                         state='{"field":1}',
                     )
                     for learner, course in course_of.items()
-                    for key in self.blocks(course)
+                    for key in cls.blocks(course)
                 ),
                 batch_size=500,
             )
 
-    def fill_field_rows(self):
+    @classmethod
+    def fill_field_rows(cls):
         UserStateSummaryField.objects.bulk_create(
             UserStateSummaryField(usage_id=key, field_name=f"field{number}", value="1")
-            for course in self.courses
-            for key in self.blocks(course)
+            for course in cls.courses
+            for key in cls.blocks(course)
             for number in range(3)
         )
         PreferencesField.objects.bulk_create(
             PreferencesField(student=learner, module_type=block_type, field_name="field", value="1")
-            for learner in self.learners
+            for learner in cls.learners
             for block_type in TYPES
         )
         UserInfoField.objects.bulk_create(
             UserInfoField(student=learner, field_name=f"field{number}", value="1")
-            for learner in self.learners
+            for learner in cls.learners
             for number in range(4)
         )
 
@@ -158,7 +150,7 @@ class Indexes(TransactionTestCase):
             ),
         }
         for name, (size, walk, index) in index_orders.items():
-            with self.settings(KVSTORE_BATCH_SIZE=size):
+            with mock.patch.object(reading, "BATCH_SIZE", size):
                 plans = self.plans(walk, StudentModule)
             self.assertGreater(len(plans), 2)
             # On the last pages so few rows are left that sorting them may cost less.
@@ -177,38 +169,3 @@ class Indexes(TransactionTestCase):
         reading = [query["sql"] for query in captured if f"FROM {quoted} " in query["sql"]]
         self.assertTrue(reading, f"nothing was read of {quoted}")
         return [explained(alias, model._meta.db_table, sql) for sql in reading]
-
-
-class Plan(NamedTuple):
-    """How a statement reaches the rows of one table."""
-
-    indexes: set[str]
-    scans: list[str]
-    sorts: list[str]
-
-
-def explained(alias, table, sql):
-    with connections[alias].cursor() as cursor:
-        own_indexes = connections[alias].introspection.get_constraints(cursor, table)
-        if connection.vendor == "postgresql":
-            cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}")
-            nodes = list(plan_nodes(cursor.fetchone()[0][0]["Plan"]))
-            used = {node["Index Name"] for node in nodes if "Index Name" in node}
-            scans = [node for node in nodes if node["Node Type"] == "Seq Scan" and node["Relation Name"] == table]
-            sorts = [node for node in nodes if "Sort" in node["Node Type"]]
-        else:
-            cursor.execute(f"EXPLAIN {sql}")
-            names = [column[0] for column in cursor.description]
-            nodes = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-            # Django calls the same table U0 in a subquery.
-            nodes = [node for node in nodes if node["table"] in (table, "U0")]
-            used = {node["key"] for node in nodes if node["key"]}
-            scans = [node for node in nodes if node["type"] in ("ALL", "index")]
-            sorts = [node for node in nodes if "filesort" in (node["Extra"] or "")]
-    return Plan(used.intersection(own_indexes), scans, sorts)
-
-
-def plan_nodes(node):
-    yield node
-    for child in node.get("Plans", ()):
-        yield from plan_nodes(child)

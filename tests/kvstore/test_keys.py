@@ -1,4 +1,4 @@
-"""Which keys state is kept under, and as what text: block_address, the run of old keys, branches, refusals."""
+"""The text under which state is stored: block_address, the run of old keys, branches, refused keys."""
 
 from django.test import SimpleTestCase
 from opaque_keys.edx.asides import AsideUsageKeyV1, AsideUsageKeyV2
@@ -68,7 +68,7 @@ class Addresses(SimpleTestCase):
 
 
 class OldKeys(SimpleTestCase):
-    def test_the_run_comes_with_the_key_or_from_the_course(self):
+    def test_the_run_is_taken_from_the_key_or_the_course(self):
         course = CourseKey.from_string(OLD_COURSE)
         expected = (OLD_COURSE, OLD, "problem")
         self.assertEqual(block_address(parsed(OLD).map_into_course(course)), expected)
@@ -81,7 +81,7 @@ class OldKeys(SimpleTestCase):
                 self.assertEqual(block_address(parsed(OLD).map_into_course(course)).course_id, course_text)
                 self.assertEqual(block_address(parsed(OLD), course).course_id, course_text)
 
-    def test_without_a_run_the_error_says_what_to_call(self):
+    def test_without_a_run_the_error_names_the_function_to_call(self):
         for key in (parsed(OLD), AsideUsageKeyV2(parsed(OLD), "notes")):
             with self.subTest(key=key), self.assertRaisesMessage(UnusableKey, "map_into_course"):
                 block_address(key)
@@ -112,12 +112,12 @@ class OldKeys(SimpleTestCase):
 
 
 class RefusedKeys(SimpleTestCase):
-    def test_what_is_no_usage_key_has_no_address(self):
+    def test_a_value_that_is_not_a_usage_key_has_no_address(self):
         for key in (None, "", PLAIN, 5, COURSE, b"bytes", object()):
             with self.subTest(key=key), self.assertRaisesMessage(UnusableKey, "is not a usage key"):
                 block_address(key)
 
-    def test_what_is_too_long_for_the_columns_is_refused_with_its_length(self):
+    def test_keys_too_long_for_the_columns_are_refused_with_their_length(self):
         room = 255 - len(str(usage("b"))) + 1
         longest = usage("b" * room)
         self.assertEqual(len(block_address(longest).usage_key), 255)
@@ -126,7 +126,7 @@ class RefusedKeys(SimpleTestCase):
         with self.assertRaisesMessage(UnusableKey, "block type"):
             block_address(usage("b", "t" * 129))
 
-    def test_text_that_is_no_key_is_refused(self):
+    def test_text_that_is_not_a_key_is_refused(self):
         for text in ("", "junk", f"{PLAIN}\n", f" {PLAIN}", f"{PLAIN}\0", "\ud800", str(COURSE), "block-v1:", "i4x://"):
             with self.subTest(text=text), self.assertRaises(UnusableKey):
                 key_from_text(text, UsageKey)
@@ -149,7 +149,7 @@ class SeenKeys(SimpleTestCase):
         key = usage("seen-before")
         self.assertIs(key_from_text(text_from_key(key, UsageKey), UsageKey), key)
 
-    def test_what_a_process_remembers_is_bounded(self):
+    def test_the_cache_of_a_process_is_bounded(self):
         original, keys.SEEN_LIMIT = keys.SEEN_LIMIT, 10
         self.addCleanup(setattr, keys, "SEEN_LIMIT", original)
         for number in range(50):

@@ -1,4 +1,4 @@
-"""A database that refuses to store a certain text: what a test needs to see a write fail for real."""
+"""A trigger by which the database refuses a certain text, so that a real write fails."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,9 +31,9 @@ DROP = {
 
 @contextmanager
 def refusing(model: type[models.Model], column: str) -> Iterator[None]:
-    """Make the database refuse rows of the model whose column contains REFUSED, inside the block.
+    """Make the database refuse rows of the model with REFUSED in the column, inside the block.
 
-    Not in a transaction: MySQL commits what is open when a trigger is made.
+    Not in a transaction: MySQL commits an open transaction when a trigger is created.
     """
     with ExitStack() as stack:
         for event in ("INSERT", "UPDATE"):

@@ -1,1 +1,1 @@
-"""Migrations of the kinds that a later version may bring."""
+"""Migrations of the kinds that a later release may add."""

@@ -1,10 +1,10 @@
-"""What ran during migrations, and where."""
+"""Records which migrations ran on which database."""
 
 from collections.abc import Callable
 from typing import Any
 
 RAN: list[tuple[str, str]] = []
-"""What ran, and on which alias"""
+"""the operations that ran, and their aliases"""
 
 
 def noting(what: str) -> Callable[..., None]:

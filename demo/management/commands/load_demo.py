@@ -1,4 +1,4 @@
-"""``manage.py load_demo``: a class of learners and their work on the sample course."""
+"""``manage.py load_demo``: a class of learners with work on the sample course."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
@@ -30,18 +30,18 @@ def positive(text: str) -> int:
 
 
 class Command(BaseCommand):
-    """Safe to repeat: people and work that are there already stay as they are."""
+    """Safe to repeat: existing people and work do not change."""
 
     help = "Creates a staff account, a newcomer, and a class of learners with their work; one of them loses an answer."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the class's size and the seed that decides who answers what."""
+        """Declare the size of the class, and the seed of its answers."""
         parser.add_argument("--learners", type=positive, default=30, help="how many (default: 30)")
         parser.add_argument("--seed", type=int, default=2026, help="another seed, other answers")
         parser.add_argument("--site", default=SITE, help="the address to print (default: %(default)s)")
 
     def handle(self, *args: Any, learners: int, seed: int, site: str, verbosity: int, **options: Any) -> None:
-        """Create the accounts, let every learner work, and say where to look."""
+        """Create the accounts, let every learner work, and print the addresses."""
         if not settings.DEBUG:
             raise CommandError("Demo accounts have a known password. Set DEBUG=1 on a machine of your own.")
         password = make_password(PASSWORD)
@@ -84,7 +84,7 @@ def _account(person: Person, password: str) -> User:
 
 def _where_to_look(site: str, first: Person) -> str:
     return f"""
-Learner page  {site}/        as {NEWCOMER.username}, who has done nothing yet, or {first.username}, who has
+Learner page  {site}/        as {NEWCOMER.username} (no work yet) or {first.username} (with work)
 Admin         {site}/admin/  as {STAFF}
 Password      {PASSWORD}, for all of them"""
 
@@ -93,6 +93,6 @@ def _what_to_find(site: str, lost: StudentModule) -> str:
     learner, address = lost.student, reverse("admin:xblock_history_timeline", args=[lost.pk])
     return f"""
 
-{learner.get_full_name()} ({learner.get_username()}) says that an answer is gone. A {REASON} took it:
+{learner.get_full_name()} ({learner.get_username()}) reports a lost answer. A {REASON} removed it:
 Timeline      {site}{address}  as {STAFF}
-              or search for learner:{learner.get_username()} in the admin's history, and put the answer back"""
+              or search for learner:{learner.get_username()} in the admin's history, and restore the answer"""

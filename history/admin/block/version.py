@@ -1,4 +1,4 @@
-"""One version in full: what it says, what it changed, and its state as text to read, to check and to take away."""
+"""Page: one version with its changes and its complete state."""
 
 from __future__ import annotations
 
@@ -8,34 +8,25 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
-from history.admin.block.pages import (
-    DIGEST,
-    BlockPagesAdmin,
-    block_page,
-    entry_url,
-    get_owner_or_404,
-    page_url,
-    usernames_on,
-)
+from history.admin.block.pages import DIGEST, block_page, entry_url, get_owner_or_404, page_url, usernames_on
 from history.admin.block.version_summary import summarize_version
+from history.admin.permissions import HistoryAdmin
 from history.export import iso, sha256_of
 from history.reading.outline import find_entry
 from history.reading.ownership import RowOwner
-from history.reading.sizes import light
-from history.reading.timeline import Prepare, Span, timeline_of
-from kvstore.admin.rendering import pretty, raw
+from history.reading.timeline import Prepare, TimelinePart, timeline_of
+from kvstore.admin.rendering import render_json, render_raw
 
 LOADED_BYTES = 4_000_000
-"""a larger state is not shown, only downloaded"""
+"""a larger state can only be downloaded"""
 
 
 def with_full_state(entries: Any) -> Any:
-    """Choose what is loaded of entries that are shown in full: the state too, where it is not too large."""
-    return light(entries, LOADED_BYTES)
+    """Load complete states up to LOADED_BYTES."""
+    return entries.with_state_up_to(LOADED_BYTES)
 
 
-def version_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int, version: int) -> HttpResponseBase:
-    """Show one version."""
+def version_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int, version: int) -> HttpResponseBase:
     owner = get_owner_or_404(model_admin, request, row_id)
     digest = request.GET.get("digest", "")
     newer, entry, older = _neighbours(owner, row_id, version, digest)
@@ -50,12 +41,12 @@ def version_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int
         title=_("Version %(version)s") % {"version": version},
         names=names,
         step=summarize_version(model_admin, entry, older, names),
-        newer_url=_url(model_admin, newer),
-        older_url=_url(model_admin, older),
+        newer_url=entry_url(model_admin, "version", newer) if newer else "",
+        older_url=entry_url(model_admin, "version", older) if older else "",
         source_url=_source_url(model_admin, entry),
-        pretty=None if state is None else pretty(state),
-        raw=None if state is None else raw(state),
-        digest=None if state is None else sha256_of(state),
+        indented=None if state is None else render_json(state),
+        stored=None if state is None else render_raw(state),
+        state_sha256=None if state is None else sha256_of(state),
         is_current=entry.student_module_id == row_id and version == owner.version and not entry.is_branch,
         utc=iso(entry.created),
         download_url=entry_url(model_admin, "state", entry),
@@ -63,8 +54,7 @@ def version_page(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int
     )
 
 
-def state_download(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: int, version: int) -> HttpResponseBase:
-    """Send the state of a version, byte for byte as it is stored."""
+def state_download(model_admin: HistoryAdmin, request: HttpRequest, row_id: int, version: int) -> HttpResponseBase:
     owner = get_owner_or_404(model_admin, request, row_id)
     state = version_of(owner, row_id, version, request.GET.get("digest", "")).state
     if state is None:
@@ -72,7 +62,7 @@ def state_download(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: i
     name = f"learner-{owner.student_id}-row-{row_id}-version-{version}.json"
     return HttpResponse(
         state.encode("utf-8", "surrogatepass"),
-        # Never to be rendered by a browser, whatever the state looks like.
+        # Prevents a browser from rendering the state.
         content_type="application/octet-stream",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
     )
@@ -81,32 +71,32 @@ def state_download(model_admin: BlockPagesAdmin, request: HttpRequest, row_id: i
 def version_of(
     owner: RowOwner, row_id: int, version: int, digest: str = "", prepare: Prepare = lambda entries: entries
 ) -> Any:
-    """Return a version of the owner's timeline. Raises Http404 where there is none, or HistoryUnavailable."""
+    """Return a version of the owner's timeline. Raises Http404 or HistoryUnavailable."""
     entry = find_entry(owner, row_id, version, digest, prepare) if DIGEST.fullmatch(digest) else None
     if entry is None:
-        raise Http404(_("There is no version %(version)s of row %(id)s.") % {"version": version, "id": row_id})
+        raise _not_found(row_id, version)
     return entry
 
 
-def _neighbours(owner: RowOwner, row_id: int, version: int, digest: str) -> tuple[Any, Any, Any]:
-    """Return the version after this one, this one, and the one before it. Raises Http404.
+def _not_found(row_id: int, version: int) -> Http404:
+    return Http404(_("Row %(id)s has no version %(version)s.") % {"version": version, "id": row_id})
 
-    A version that ``digest`` names has no neighbours: what is beside a branch belongs to the present state.
+
+def _neighbours(owner: RowOwner, row_id: int, version: int, digest: str) -> tuple[Any, Any, Any]:
+    """Return the next version, this one and the previous one. Raises Http404.
+
+    An entry of a branch, which needs ``digest``, has no neighbours: those in the timeline belong to the current state.
     """
     if digest:
         return None, version_of(owner, row_id, version, digest, with_full_state), None
-    span = Span(older_than=(row_id, version + 2))
-    found = timeline_of(owner.student_id, owner.address, span, prepare=with_full_state, page_size=3)
+    part = TimelinePart(older_than=(row_id, version + 2))
+    found = timeline_of(owner.student_id, owner.address, part, prepare=with_full_state, page_size=3)
     near = [None, *islice((entry for entry in found if not entry.is_branch), 3), None]
     for newer, entry, older in zip(near, near[1:], near[2:], strict=False):
         if entry is not None and (entry.student_module_id, entry.version) == (row_id, version):
             return newer, entry, older
-    raise Http404(_("There is no version %(version)s of row %(id)s.") % {"version": version, "id": row_id})
+    raise _not_found(row_id, version)
 
 
-def _url(model_admin: BlockPagesAdmin, entry: Any) -> str:
-    return entry_url(model_admin, "version", entry) if entry else ""
-
-
-def _source_url(model_admin: BlockPagesAdmin, entry: Any) -> str:
+def _source_url(model_admin: HistoryAdmin, entry: Any) -> str:
     return page_url(model_admin, "version", entry.source_id, entry.source_version) if entry.source_id else ""

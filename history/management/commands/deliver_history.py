@@ -1,4 +1,4 @@
-"""``manage.py deliver_history``: entries that wait beside the state go into the history database."""
+"""``manage.py deliver_history``: moves pending entries into the history database."""
 
 import logging
 from argparse import ArgumentParser
@@ -7,14 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
-from history.management.arguments import positive
-from history.management.batches import Progress
-from history.management.stopping import stopped_by_signals
-from history.recording.delivery import BATCH_SIZE, Delivery, deliver, waiting
+from history.management.arguments import seconds
+from history.management.batches import ProgressLine, stopped_by_signals
+from history.recording.delivery import Delivery, deliver
+from history.recording.pending import pending_entries
 
 logger = logging.getLogger("history")
 
-FAILED, LEFT = 1, 3
+FAILED, STILL_PENDING = 1, 3
 """exit codes"""
 
 NOT_DELIVERED = (
@@ -25,69 +25,68 @@ REFUSED = (
     "The history database refused %(count)d entries, which stay in the database of the state. The logger 'history' "
     "names each of them and the reason. Correct the cause, and run `manage.py deliver_history` again."
 )
-STILL_PENDING = "Not every history entry is delivered yet. Run `manage.py deliver_history` again."
+NOT_ALL_DELIVERED = "Some history entries are still pending. Run `manage.py deliver_history` again."
 
 
 class Command(BaseCommand):
-    """Safe to run twice, and several at once."""
+    """Safe to run twice, and several times at once."""
 
     help = (
-        "Moves history entries that wait beside the state into the history database, oldest first. Exit code: 0 when "
-        "none waits any more, 1 when the history database did not take them, 3 when it was stopped with entries left."
+        "Moves pending history entries into the history database, oldest first. Exit code 0 if all were delivered, "
+        "1 if the history database did not accept them, 3 if the command was stopped while entries were pending."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--watch", action="store_true", help="go on until SIGTERM or SIGINT")
-        parser.add_argument("--interval", type=float, default=5.0, help="seconds between looks (default: %(default)s)")
-        parser.add_argument("--limit", type=positive, help="deliver no more than this")
+        parser.add_argument("--watch", action="store_true", help="continue until SIGTERM or SIGINT")
         parser.add_argument(
-            "--batch-size", type=positive, default=BATCH_SIZE, help="entries in one transaction (default: %(default)s)"
+            "--interval",
+            type=seconds,
+            default=5.0,
+            help="seconds between deliveries, with --watch (default: 5)",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say how many wait, and deliver none")
+        parser.add_argument("--dry-run", action="store_true", help="print the number of pending entries, deliver none")
 
-    def handle(self, *args: Any, dry_run: bool, watch: bool, interval: float, **options: Any) -> None:
+    def handle(self, *args: Any, dry_run: bool, watch: bool, interval: float, verbosity: int, **options: Any) -> None:
         if dry_run:
-            self.stdout.write(f"{waiting().count()} entries wait for delivery.")
+            self.stdout.write(f"{pending_entries().count()} entries are pending.")
             return
         with stopped_by_signals() as self.stopped:
-            result = self.deliver_until_stopped(interval, options) if watch else self.deliver_once(options)
+            result = self.deliver_until_stopped(interval, verbosity) if watch else self.deliver_once(verbosity)
         self.report(result)
 
-    def deliver_until_stopped(self, interval: float, options: dict[str, Any]) -> Delivery:
-        """Deliver again and again until told to stop; return what the last time did."""
+    def deliver_until_stopped(self, interval: float, verbosity: int) -> Delivery:
+        """Return the result of the last delivery."""
         while True:
             try:
-                result = self.deliver_once(options)
+                result = self.deliver_once(verbosity)
             except (DatabaseError, InterfaceError) as error:
                 result = Delivery(error=error)
                 logger.error(
-                    "The waiting entries cannot be counted; tried again in %s s: %s",
+                    "The pending entries cannot be counted; the next attempt is in %s s: %s",
                     interval,
                     error,
                     extra={"event": "delivery_failed"},
                 )
             if self.stopped.wait(interval):
                 return result
-            # Else a connection that a restarted server ended would be used for ever.
+            # A restarted server has closed the connection.
             close_old_connections()
 
-    def deliver_once(self, options: dict[str, Any]) -> Delivery:
-        total = waiting().count() if options["verbosity"] else 0
-        progress = Progress(self.stderr, verbosity=options["verbosity"])
+    def deliver_once(self, verbosity: int) -> Delivery:
+        total = pending_entries().count() if verbosity else 0
+        write = ProgressLine(self.stderr, verbosity=verbosity)
         return deliver(
-            batch_size=options["batch_size"],
-            limit=options["limit"],
-            stop=self.stopped.is_set,
-            progress=lambda count: progress(f"{count} of {max(total, count)} delivered"),
+            stop=self.stopped.is_set, progress=lambda count: write(f"{count} of {max(total, count)} delivered")
         )
 
     def report(self, result: Delivery) -> None:
-        """Print what was delivered. Raises CommandError with the exit code where an entry is left."""
+        """Print the number of delivered entries. Raises CommandError with the exit code if entries are pending."""
         if result.error:
             raise CommandError(NOT_DELIVERED % {"error": " ".join(str(result.error).split())}, returncode=FAILED)
         if result.refused:
             raise CommandError(REFUSED % {"count": result.refused}, returncode=FAILED)
-        left = waiting().exists()
-        self.stdout.write(f"Delivered {result.delivered} entries; {'others still wait' if left else 'none waits'}.")
-        if left:
-            raise CommandError(STILL_PENDING, returncode=LEFT)
+        are_pending = pending_entries().exists()
+        pending = "others are still pending" if are_pending else "none is pending"
+        self.stdout.write(f"Delivered {result.delivered} entries; {pending}.")
+        if are_pending:
+            raise CommandError(NOT_ALL_DELIVERED, returncode=STILL_PENDING)

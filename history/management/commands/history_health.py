@@ -1,4 +1,4 @@
-"""``manage.py history_health``: whether the history is kept."""
+"""``manage.py history_health``: reports whether entries reach the history database."""
 
 import json
 from argparse import ArgumentParser
@@ -17,10 +17,10 @@ UNHEALTHY = 1
 class Command(BaseCommand):
     """Reads only."""
 
-    help = "Tells whether the history database answers and how many entries wait for it. Exit code 1 when unhealthy."
+    help = "Reports whether the history database answers, and how many entries are pending. Exit code 1 if unhealthy."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = health()
@@ -35,13 +35,12 @@ class Command(BaseCommand):
 
 
 def _problems(found: Health) -> Iterator[str]:
-    """Yield what is wrong and what to do about it."""
     alias = conf.HISTORY_DATABASE_ALIAS
     if not found.reachable:
         reason = " ".join(found.error.split())
         yield f"The history database {alias!r} does not answer: {reason}. Check DATABASES[{alias!r}] and the server."
     elif not found.migrated:
-        yield f"The history database {alias!r} has no table of entries. Run `manage.py migrate --database {alias}`."
+        yield f"The history database {alias!r} lacks the table of entries. Run `manage.py migrate --database {alias}`."
     if found.overdue:
         yield (
             f"{found.pending} history entries are pending, the oldest since {found.oldest_pending}. Run `manage.py "

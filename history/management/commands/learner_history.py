@@ -1,7 +1,7 @@
-"""``manage.py learner_history``: what happened to a learner's state of a block, newest first."""
+"""``manage.py learner_history``: prints the versions of a learner's state of a block, newest first."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -15,99 +15,87 @@ from history.exceptions import HistoryUnavailable
 from history.export import json_line
 from history.management import lookups
 from history.management.arguments import not_negative
-from history.management.lookups import Learner, Names
-from history.management.output import SHOWN_CHANGES, Version, as_json, as_lines, person, versions
-from history.management.terminal import wrapped
+from history.management.lookups import UsernameCache
+from history.management.output import SHOWN_CHANGES, as_json, as_lines, format_user, versions
 from history.models import Entry
-from history.reading.timeline import Span, timeline_of
+from history.reading.timeline import TimelinePart, timeline_of
 from kvstore.keys import BlockAddress
 from kvstore.staff.text import escape_unprintable
+from kvstore.staff.users import User
 
 PAGE_SIZE = 50
-"""versions in one query: with their states, which may be large"""
+"""versions in one query, with their states, which may be large"""
 
 
 class Command(BaseCommand):
-    """Reads only, and holds a page of versions at once, however many there are."""
+    """Reads only. Holds one page of versions in memory."""
 
     help = (
-        "Prints the versions of a learner's state of a block, newest first: when, who, why, in which request, the "
-        "grade, what is to be noticed, and what changed. Exit code 1 when there is nothing to print or the history "
-        "database cannot be read."
+        "Prints the versions of a learner's state of a block, newest first: the time, the actor, the reason, the "
+        "request, the grade, the flags and the changes. Exit code 1 if there are no versions or the history database "
+        "cannot be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("user", help="user name, e-mail address, or id:NUMBER, also of a user who was deleted")
-        parser.add_argument("block", help="usage key, or a URL that has it in its path")
+        parser.add_argument("user", help="username, email address, or id:NUMBER, also of a deleted user")
+        parser.add_argument("block", help="usage key, or a URL that contains it")
         parser.add_argument("--course", help="the course of a usage key of the old form, i4x://...")
         parser.add_argument(
-            "--limit", type=not_negative, default=50, help="versions, 0 for all of them (default: %(default)s)"
+            "--limit", type=not_negative, default=50, help="number of versions, 0 for all (default: %(default)s)"
         )
         parser.add_argument(
             *("--at", "--as-of"),
             type=lookups.moment,
             metavar="MOMENT",
-            help="only the version that held then, with its state; ISO 8601, in the current time zone if it names none",
+            help="only the version of this time, with its state; ISO 8601, by default in the current time zone",
         )
-        parser.add_argument("--state", action="store_true", help="print the states in full")
-        parser.add_argument("--json", action="store_true", help="one JSON object a line, the state as it is stored")
+        parser.add_argument("--state", action="store_true", help="print the complete states")
+        parser.add_argument("--json", action="store_true", help="print one JSON object a line, with the stored state")
 
     def handle(self, *args: Any, user: str, block: str, course: str | None, **options: Any) -> None:
         address = lookups.block(block, course)
         learner = lookups.learner(user)
         try:
-            entries = timeline_of(learner.pk, address, Span(until=options["at"]), page_size=PAGE_SIZE)
+            entries = timeline_of(learner.pk, address, TimelinePart(until=options["at"]), page_size=PAGE_SIZE)
             newest = next(entries, None)
             if newest is None:
-                raise CommandError(escape_unprintable(_nothing(learner, address, options["at"])))
+                raise CommandError(escape_unprintable(_no_history(learner, address, options["at"])))
             self.write(learner, address, chain([newest], entries), options)
         except HistoryUnavailable as error:
-            asked = _("manage.py history_health tells more.")
-            raise CommandError(f"{' '.join(str(error).split())} {asked}") from error
+            hint = _("Run manage.py history_health for the cause.")
+            raise CommandError(f"{' '.join(str(error).split())} {hint}") from error
 
-    def write(self, learner: Learner, address: BlockAddress, entries: Iterator[Entry], options: dict[str, Any]) -> None:
+    def write(self, learner: User, address: BlockAddress, entries: Iterator[Entry], options: dict[str, Any]) -> None:
+        as_text = not options["json"]
+        if as_text:
+            self.write_lines([format_user(*learner), address.usage_key, address.course_id, ""])
         limit = 1 if options["at"] else options["limit"]
-        if not options["json"]:
-            self.write_lines(_heading(learner, address))
-        compared = versions(entries, limit=LIMIT if options["json"] else SHOWN_CHANGES)
-        name = Names()
-        for count, version in enumerate(compared):
+        name = UsernameCache()
+        for count, version in enumerate(versions(entries, limit=SHOWN_CHANGES if as_text else LIMIT)):
             if limit and count == limit:
-                self.write_end(version, options)
+                if as_text and not options["at"]:
+                    end = _("Versions from %(version)d down are not printed; --limit 0 prints all versions.")
+                    self.write_lines([end % {"version": version.entry.version}])
                 return
-            if options["json"]:
-                self.stdout.write(json_line(as_json(version)), ending="")
-            else:
+            if as_text:
                 self.write_lines(as_lines(version, name, with_state=bool(options["state"] or options["at"])))
+            else:
+                self.stdout.write(json_line(as_json(version)), ending="")
 
-    def write_end(self, version: Version, options: dict[str, Any]) -> None:
-        """Say that there are older versions, the first of them being this, unless that is known or in the way."""
-        if not options["json"] and not options["at"]:
-            end = _("Older versions, from version %(version)d down, are left out; --limit 0 prints all of them.")
-            self.write_lines(wrapped(end % {"version": version.entry.version}))
-
-    def write_lines(self, lines: Iterator[str]) -> None:
-        # A terminal that cannot show a character shows its escape.
+    def write_lines(self, lines: Iterable[str]) -> None:
+        """Write lines; unprintable characters, and those outside the encoding of the output, are escaped."""
         encoding = getattr(self.stdout, "encoding", None) or "utf-8"
         for line in lines:
-            self.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding))
+            self.stdout.write(escape_unprintable(line).encode(encoding, "backslashreplace").decode(encoding))
 
 
-def _heading(learner: Learner, address: BlockAddress) -> Iterator[str]:
-    yield from wrapped(person(learner.pk, lambda _id: learner.name), hanging="  ")
-    yield from wrapped(address.usage_key, hanging="  ")
-    yield from wrapped(address.course_id, hanging="  ")
-    yield ""
-
-
-def _nothing(learner: Learner, address: BlockAddress, at: datetime | None) -> str:
-    """Return why there is nothing to show."""
-    of = {"block": address.usage_key, "learner": person(learner.pk, lambda _id: learner.name)}
+def _no_history(learner: User, address: BlockAddress, at: datetime | None) -> str:
+    values = {"block": address.usage_key, "learner": format_user(*learner)}
     if at is not None:
-        return _("%(block)s has no history for %(learner)s until %(at)s.") % {**of, "at": at.isoformat()}
+        return _("%(block)s has no history for %(learner)s until %(at)s.") % {**values, "at": at.isoformat()}
     if is_recorded(address.block_type):
-        return _("%(block)s has no history for %(learner)s.") % of
+        return _("%(block)s has no history for %(learner)s.") % values
     return _(
-        "%(block)s has no history for %(learner)s: blocks of type %(type)r are not recorded. The setting "
-        "HISTORY_BLOCK_TYPES says which are."
-    ) % {**of, "type": address.block_type}
+        "%(block)s has no history for %(learner)s: blocks of type %(type)r are not recorded. See the setting "
+        "HISTORY_BLOCK_TYPES."
+    ) % {**values, "type": address.block_type}

@@ -1,4 +1,4 @@
-"""Putting a version back through the admin: previewed, asked for with a reason, and never over somebody's work."""
+"""The admin restores a version: with a preview and a reason, and only if the row has not changed since the preview."""
 
 import threading
 import time
@@ -52,7 +52,7 @@ class RestorationTestCase(TestCase):
 
 
 class Preview(RestorationTestCase):
-    def test_it_shows_what_would_change_and_writes_nothing(self):
+    def test_the_page_shows_the_changes_and_writes_nothing(self):
         response = self.client.get(self.url)
         (change,) = response.context["difference"].changes
         self.assertEqual((change.old, change.new), ("b", "a"))
@@ -82,7 +82,7 @@ class Restored(RestorationTestCase):
         self.post(grade="on")
         self.assertEqual(get_score(self.learner.pk, BLOCK).correct, 2)
 
-    def test_the_log_of_the_admin_says_so(self):
+    def test_the_admin_log_has_an_entry(self):
         self.post()
         logged = LogEntry.objects.get()
         self.assertEqual((logged.user, logged.object_id), (self.staff, str(self.row().pk)))
@@ -92,10 +92,10 @@ class Restored(RestorationTestCase):
         self.post(state='{"answer":"forged"}', grade_value="9", student_id="1")
         self.assertEqual(self.row().state, '{"answer":"a"}')
 
-    def test_the_timeline_says_where_it_came_from(self):
+    def test_the_timeline_names_the_restored_version(self):
         self.post()
         response = self.client.get(reverse("admin:xblock_history_timeline", args=[self.row().pk]))
-        self.assertContains(response, f"From version 2 of row {self.row().pk}.")
+        self.assertContains(response, f"Restored from version 2 of row {self.row().pk}.")
         response = self.client.get(reverse("admin:xblock_history_version", args=[self.row().pk, 5]))
         self.assertContains(response, reverse("admin:xblock_history_version", args=[self.row().pk, 2]))
 
@@ -110,10 +110,10 @@ class Restored(RestorationTestCase):
 
 
 class Refused(RestorationTestCase):
-    def test_after_somebody_wrote_and_the_page_shows_what_would_change_now(self):
+    def test_after_another_write_it_is_refused_and_the_page_shows_the_new_changes(self):
         self.write(answer="c")
         response = self.post()
-        self.assertContains(response, "somebody wrote meanwhile", status_code=409)
+        self.assertContains(response, "Nothing was stored; reload and try again.", status_code=409)
         self.assertContains(response, "Nothing was written.", status_code=409)
         (change,) = response.context["difference"].changes
         self.assertEqual(change.old, "c")
@@ -136,17 +136,17 @@ class Refused(RestorationTestCase):
             self.assertEqual(self.post(expected_version=expected).status_code, 400)
         self.assert_nothing_was_written()
 
-    def test_what_is_there_already(self):
+    def test_the_state_that_the_row_already_has_is_refused(self):
         self.url = reverse("admin:xblock_history_restore", args=[self.row().pk, 4])
-        self.assertContains(self.post(), "says what the state holds already", status_code=409)
+        self.assertContains(self.post(), "already has the state of version", status_code=409)
         self.assert_nothing_was_written()
 
     @override_settings(HISTORY_BLOCK_TYPES=())
     def test_a_type_that_is_not_recorded(self):
-        self.assertContains(self.post(), "add the type to HISTORY_BLOCK_TYPES", status_code=409)
+        self.assertContains(self.post(), "Add the type to HISTORY_BLOCK_TYPES", status_code=409)
         self.assert_nothing_was_written()
 
-    def test_a_reason_is_escaped_where_it_comes_back(self):
+    def test_a_reason_is_escaped_when_the_form_is_shown_again(self):
         response = self.post(reason="<script>alert(1)</script>", expected_version=1)
         self.assertContains(response, "&lt;script&gt;", status_code=409)
         self.assertNotContains(response, "<script>alert", status_code=409)
@@ -187,7 +187,7 @@ class Raced(TransactionTestCase):
             )
             states = [(entry.action, entry.state) for entry in timeline(learner, BLOCK) if entry.version > version]
             written = ("changed", f'{{"answer":"{answer}"}}')
-            # Restored and then written over, or refused: either way the learner's answer is what stands there.
+            # The restore is overwritten or refused. The learner's answer is stored in both cases.
             restored = [] if status == 409 else [("restored", '{"answer":"first"}')]
             self.assertEqual(states, [written, *restored])
             self.assertEqual(StudentModule.objects.get().state, written[1])
@@ -195,7 +195,7 @@ class Raced(TransactionTestCase):
         self.assertEqual(versions, list(range(len(versions), 0, -1)))
 
     def at_once(self, learner_writes, staff_restores):
-        """Let both go at one moment, over connections of their own; return what the second returned."""
+        """Run both at one moment, each on its own connection; return the result of the second."""
         begin = threading.Barrier(2)
         returned = {}
 

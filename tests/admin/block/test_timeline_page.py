@@ -1,4 +1,4 @@
-"""The timeline of a block: what it says of each version, and how little it asks of the databases.
+"""The timeline page of a block: its content for each version, and its number of queries.
 
 Everything rolls back on both aliases.
 """
@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from kvstore.api import DjangoXBlockUserStateClient, set_score
-from tests.admin.block.block import BLOCK, HISTORY, PagesTestCase, page, waiting
+from tests.admin.block.case import BLOCK, HISTORY, PagesTestCase, page, pending
 from tests.history.outages import rolled_back
 
 
 class Timeline(PagesTestCase):
-    def test_each_version_says_who_why_and_what_changed(self):
+    def test_each_version_shows_actor_reason_and_changes(self):
         from history.api import change_context
 
         self.set(answer="a", attempts=1)
@@ -31,20 +31,20 @@ class Timeline(PagesTestCase):
         for text in ("regrade", "r-17", "&quot;a&quot;", "&quot;b&quot;", "amara", str(BLOCK)):
             self.assertContains(response, text)
 
-    def test_what_asks_for_attention_is_marked(self):
+    def test_suspicious_versions_are_flagged(self):
         row = self.set(answer="a", attempts=2)
         set_score(self.learner.pk, BLOCK, 2, 2)
         set_score(self.learner.pk, BLOCK, 1, 2)
         DjangoXBlockUserStateClient(self.learner).delete("amara", BLOCK, fields=["answer"])
-        with waiting():
+        with pending():
             self.set(attempts=1)
-        marks = {step.entry.version: {str(mark) for mark in step.marks} for step in self.steps(row)}
-        self.assertIn("grade-fell", marks[3])
-        self.assertIn("field-vanished", marks[4])
-        self.assertLessEqual({"attempts-fell", "waiting"}, marks[5])
-        self.assertContains(self.get(page("timeline", row.pk)), "1 version waits for the history database")
+        flags = {step.entry.version: {str(flag) for flag in step.flags} for step in self.steps(row)}
+        self.assertIn("grade-decreased", flags[3])
+        self.assertIn("field-removed", flags[4])
+        self.assertLessEqual({"attempts-decreased", "pending"}, flags[5])
+        self.assertContains(self.get(page("timeline", row.pk)), "1 version is pending delivery.")
 
-    def test_scores_are_told_apart_to_the_last_digit(self):
+    def test_scores_are_distinguished_to_the_last_digit(self):
         row = self.set(answer=1)
         set_score(self.learner.pk, BLOCK, 1234567.25, 2000000)
         set_score(self.learner.pk, BLOCK, 1234567.5, 2000000)
@@ -66,12 +66,12 @@ class Timeline(PagesTestCase):
             self.set(answer=1)
         row = self.set(answer=2)
         response = self.get(page("timeline", row.pk))
-        self.assertContains(response, "What came before was not recorded.")
+        self.assertContains(response, "The previous version was not recorded.")
         self.assertContains(response, "none missing from version 2 on")
         with override_settings(HISTORY_BLOCK_TYPES=()):
             self.assertContains(self.get(page("timeline", row.pk)), "are not recorded")
 
-    def test_what_was_rolled_back_is_not_there(self):
+    def test_versions_that_were_rolled_back_are_not_shown(self):
         row = self.set(answer=1)
         with rolled_back():
             self.set(answer="never")
@@ -157,7 +157,7 @@ class Moments(PagesTestCase):
     def at(self, moment, row):
         return self.client.get(reverse("admin:xblock_history_moment", args=[row.pk]), {"moment": moment})
 
-    def test_a_moment_leads_to_the_version_that_held(self):
+    def test_a_moment_redirects_to_the_current_version_of_that_time(self):
         times = []
         for number in range(3):
             row = self.set(answer=number)
@@ -174,15 +174,15 @@ class Moments(PagesTestCase):
             response = self.at(local.strftime("%Y-%m-%dT%H:%M"), row)
         self.assertRedirects(response, page("version", row.pk, 1))
 
-    def test_before_the_first_and_nonsense_say_so(self):
+    def test_a_time_before_the_first_version_or_invalid_is_reported(self):
         row = self.set(answer=1)
-        for moment, said in (
-            ("1999-01-01T00:00", "No version was written until"),
-            ("yesterday", "is no time; write it like"),
-            ("2026-13-45T99:00", "is no time; write it like"),
-            ("", "is no time; write it like"),
+        for moment, message in (
+            ("1999-01-01T00:00", "No version existed at"),
+            ("yesterday", "is not a time; write it like"),
+            ("2026-13-45T99:00", "is not a time; write it like"),
+            ("", "is not a time; write it like"),
         ):
             response = self.client.get(
                 reverse("admin:xblock_history_moment", args=[row.pk]), {"moment": moment}, follow=True
             )
-            self.assertContains(response, said)
+            self.assertContains(response, message)

@@ -1,4 +1,4 @@
-"""One version in full, two side by side, and what the row's own page says of its history.
+"""One version in full, two versions side by side, and the history on the row's own page.
 
 Everything rolls back on both aliases.
 """
@@ -10,12 +10,17 @@ from unittest import mock
 
 from django.urls import reverse
 
-from history.admin.block.comparison import SHOWN_LINES, side_by_side
+from history.comparison.side_by_side import MAX_LINES, side_by_side
 from history.models import PendingHistory
+from kvstore.admin.rendering import render_json
 from kvstore.api import set_score
 from kvstore.testing import StudentModuleFactory
-from tests.admin.block.block import BLOCK, PagesTestCase, page, waiting
+from tests.admin.block.case import BLOCK, PagesTestCase, page, pending
 from tests.kvstore.cache.blocks import usage
+
+
+def indented(state):
+    return render_json(state).text.split("\n")
 
 
 class Version(PagesTestCase):
@@ -29,7 +34,7 @@ class Version(PagesTestCase):
         self.assertContains(response, row.modified.astimezone(UTC).isoformat(timespec="microseconds"))
         self.assertContains(response, page("version", row.pk, 1))
 
-    def test_the_download_is_what_is_stored(self):
+    def test_the_download_is_the_stored_text(self):
         row = self.set(answer="<script>alert(1)</script>\0\ud800")
         response = self.get(page("state", row.pk, 1))
         self.assertEqual(response.content.decode(), row.state)
@@ -40,7 +45,7 @@ class Version(PagesTestCase):
     def test_a_state_of_a_megabyte_is_cut_and_can_be_downloaded(self):
         row = self.set(long="x" * 1_000_000)
         response = self.get(page("version", row.pk, 1))
-        self.assertContains(response, "The whole is in the download")
+        self.assertContains(response, "Truncated; download the complete state.")
         self.assertLess(len(response.content), 200_000)
         self.assertEqual(json.loads(self.get(page("state", row.pk, 1)).content)["long"], "x" * 1_000_000)
 
@@ -51,11 +56,11 @@ class Version(PagesTestCase):
         self.assertContains(response, "Too large to show")
         self.assertNotContains(response, "SHA-256")
 
-    def test_a_waiting_version(self):
-        with waiting():
+    def test_a_pending_version(self):
+        with pending():
             row = self.set(answer=1)
         self.assertEqual(PendingHistory.objects.count(), 1)
-        self.assertContains(self.get(page("version", row.pk, 1)), "waits for the history database")
+        self.assertContains(self.get(page("version", row.pk, 1)), "<dt>Delivery</dt><dd>pending</dd>")
 
     def test_a_version_without_a_state(self):
         set_score(self.learner.pk, BLOCK, 1, 2)
@@ -63,43 +68,43 @@ class Version(PagesTestCase):
         self.assertContains(self.get(page("version", row.pk, 1)), "The learner had no state yet.")
         self.get(page("state", row.pk, 1), status=404)
 
-    def test_what_never_was(self):
+    def test_versions_that_never_existed(self):
         row = self.set(answer=1)
         for version in (0, 2, 10**12, 10**25):
             self.get(page("version", row.pk, version), status=404)
 
 
 class Comparison(PagesTestCase):
-    def test_the_older_one_is_on_the_left_whichever_was_chosen_first(self):
+    def test_the_older_version_is_on_the_left_in_either_order(self):
         for number in (1, True, 1.0):
             row = self.set(answer=number, same="s")
         for a, b in ((1, 3), (3, 1), (f"{row.pk}.1", f"{row.pk}.3")):
             response = self.get(page("compare", row.pk, a=a, b=b))
             (change,) = response.context["difference"].changes
             self.assertEqual((change.old_text, change.new_text), ("1", "1.0"))
-            self.assertEqual(response.context["newer"].marks, ())
+            self.assertEqual(response.context["newer"].flags, ())
         self.assertContains(response, "&quot;same&quot;: &quot;s&quot;")
 
-    def test_side_by_side_a_field_stands_beside_itself(self):
+    def test_side_by_side_aligns_the_lines_of_a_field(self):
         older = '{"answer":"in-line","attempts":2,"earned":2,"kept":[1,2]}'
         newer = '{"attempts":3,"kept":[1,2]}'
         self.assertEqual(
-            [line for line in side_by_side(older, newer) if line.kind not in ("same", "skipped")],
+            [line for line in side_by_side(indented(older), indented(newer)) if line.kind not in ("same", "skipped")],
             [
                 ("removed", '  "answer": "in-line",', ""),
                 ("changed", '  "attempts": 2,', '  "attempts": 3,'),
                 ("removed", '  "earned": 2,', ""),
             ],
         )
-        # That nothing follows any more is no change of what stands there.
-        lines = list(side_by_side('{"a":1,"b":2}', '{"a":1}'))
+        # A lost trailing comma is not a change of the line.
+        lines = list(side_by_side(indented('{"a":1,"b":2}'), indented('{"a":1}')))
         self.assertEqual([line.kind for line in lines], ["same", "same", "removed", "same"])
 
     def test_side_by_side_stops_where_a_page_ends(self):
-        lines = list(side_by_side("[]", json.dumps(list(range(5000)))))
-        self.assertLessEqual(len(lines), SHOWN_LINES + 1)
+        lines = list(side_by_side(["[]"], indented(json.dumps(list(range(5000))))))
+        self.assertLessEqual(len(lines), MAX_LINES + 1)
 
-    def test_what_cannot_be_compared_leads_back(self):
+    def test_versions_that_cannot_be_compared_redirect_to_the_timeline(self):
         row = self.set(answer=1)
         for query in ({}, {"a": 1}, {"a": 1, "b": 1}, {"a": "x", "b": 1}):
             self.assertRedirects(self.client.get(page("compare", row.pk, **query)), page("timeline", row.pk))
@@ -118,7 +123,7 @@ class RowPage(PagesTestCase):
     def open(self, row):
         return self.get(reverse("admin:xblock_kvstore_studentmodule_change", args=[row.pk]))
 
-    def test_it_says_whether_the_history_is_whole_and_leads_to_the_timeline(self):
+    def test_the_page_shows_completeness_and_links_to_the_timeline(self):
         self.set(answer=1)
         row = self.set(answer=2)
         response = self.open(row)
@@ -126,13 +131,13 @@ class RowPage(PagesTestCase):
         self.assertContains(response, page("timeline", row.pk))
         self.assertContains(response, page("version", row.pk, 2))
 
-    def test_a_row_whose_type_is_not_recorded(self):
+    def test_a_row_with_a_type_that_is_not_recorded(self):
         row = StudentModuleFactory(module_state_key=usage("text", "html"), module_type="html", state='{"a":1}')
         response = self.open(row)
-        self.assertContains(response, "No version is in the history.")
+        self.assertContains(response, "The history contains no version.")
         self.assertContains(response, "are not recorded")
 
-    def test_dates_are_told_in_full(self):
+    def test_dates_are_shown_in_full(self):
         row = self.set(answer=1)
         moment = datetime.fromisoformat(self.open(row).context["steps"][0].entry.created.isoformat())
         self.assertEqual(moment, row.modified)

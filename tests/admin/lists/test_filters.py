@@ -1,4 +1,4 @@
-"""The filters beside the lists narrow what is found, keep what else was asked for, and say what they cannot ask for.
+"""Filters narrow a list, keep the other parameters, and reject unusable values with a message.
 
 Everything rolls back on both aliases.
 """
@@ -19,7 +19,7 @@ from kvstore.models import StudentModule
 from kvstore.querysets import unguarded
 from kvstore.staff.dates import InvalidFilterValue, earliest, latest
 from kvstore.testing import StudentModuleFactory, UserFactory
-from tests.admin.lists.lists import HISTORY_LIST, STATE_LIST, WAITING_LIST, Lists
+from tests.admin.lists.case import HISTORY_LIST, PENDING_LIST, STATE_LIST, Lists
 from tests.kvstore.cache.blocks import COURSE, usage
 
 OTHER = CourseKey.from_string("course-v1:Org+Other+Run")
@@ -60,11 +60,11 @@ class Filters(Lists, TestCase):
             found = [entry.student_module_id for entry in self.found(HISTORY_LIST, **query)]
             self.assertEqual(sorted(found), expected)
 
-    def assert_says(self, said, url=HISTORY_LIST, **query):
+    def assert_problem(self, message, url=HISTORY_LIST, **query):
         with self.subTest(**query):
             response = self.page(url, **query)
             self.assertEqual(list(response.context["cl"].result_list), [])
-            self.assertIn(said, " ".join(response.context["cl"].problems))
+            self.assertIn(message, " ".join(response.context["cl"].problems))
             self.assertContains(response, "messagelist")
 
     def test_courses_and_types(self):
@@ -77,7 +77,7 @@ class Filters(Lists, TestCase):
         self.assert_finds((), type="never-seen")
         self.assert_finds(everything, course="", type="")
 
-    def test_a_course_whose_plus_signs_became_spaces(self):
+    def test_a_course_with_spaces_for_plus_signs(self):
         response = self.client.get(f"{STATE_LIST}?course={OTHER}")
         self.assertEqual(len(response.context["cl"].result_list), 1)
 
@@ -97,7 +97,7 @@ class Filters(Lists, TestCase):
         self.assertEqual(len(self.found(HISTORY_LIST, action="created")), len(self.rows))
         self.assertEqual(self.found(HISTORY_LIST, action="restored"), [])
         self.rows["plain"].delete()
-        self.assertEqual(len(self.found(WAITING_LIST, action="deleted")), 1)
+        self.assertEqual(len(self.found(PENDING_LIST, action="deleted")), 1)
 
     def test_times(self):
         now = timezone.now()
@@ -121,32 +121,32 @@ class Filters(Lists, TestCase):
         self.assert_finds({"other"}, q=f"course:{OTHER}", last="week")
         self.assert_finds((), **{"from": "2100-01-01"})
 
-    def test_what_is_not_understood_is_said(self):
-        for query, said in {
-            ("course", "nonsense"): "no key of a course",
-            ("course", "x" * 5000): "no key of a course",
-            ("course", "a\0b"): "no key of a course",
-            ("type", "\0"): "no type of blocks",
-            ("type", "x" * 5000): "no type of blocks",
-            ("grade", "nonsense"): "no choice",
-            ("action", "nonsense"): "no choice",
-            ("last", "nonsense"): "no time span",
-            ("from", "nonsense"): "no time;",
-            ("until", "2026-13-45"): "no time;",
-            ("until", "9999-12-31"): "no time;",
-            ("from", "0001-01-01T00:00:00+23:00"): "no time;",
-            ("from", "2026-02-30 10:00"): "no time;",
+    def test_invalid_filter_values_are_reported(self):
+        for query, message in {
+            ("course", "nonsense"): "not the key of a course",
+            ("course", "x" * 5000): "not the key of a course",
+            ("course", "a\0b"): "not the key of a course",
+            ("type", "\0"): "not a block type",
+            ("type", "x" * 5000): "not a block type",
+            ("grade", "nonsense"): "not a choice",
+            ("action", "nonsense"): "not a choice",
+            ("last", "nonsense"): "not a time span",
+            ("from", "nonsense"): "not a time;",
+            ("until", "2026-13-45"): "not a time;",
+            ("until", "9999-12-31"): "not a time;",
+            ("from", "0001-01-01T00:00:00+23:00"): "not a time;",
+            ("from", "2026-02-30 10:00"): "not a time;",
         }.items():
-            self.assert_says(said, **dict([query]))
+            self.assert_problem(message, **dict([query]))
             if query[0] != "action":
-                self.assert_says(said, STATE_LIST, **dict([query]))
+                self.assert_problem(message, STATE_LIST, **dict([query]))
 
-    def test_a_filter_and_a_search_for_different_things_find_nothing_and_say_so(self):
-        self.assert_says("Nothing is of both", course=OTHER, q=f"course:{COURSE}")
+    def test_a_filter_and_a_search_that_contradict_are_reported(self):
+        self.assert_problem("No row matches both", course=OTHER, q=f"course:{COURSE}")
         self.assert_finds({"other"}, course=OTHER, q=f"course:{OTHER}")
 
-    def test_what_is_no_filter_is_refused(self):
-        for url in (STATE_LIST, HISTORY_LIST, WAITING_LIST):
+    def test_unknown_filters_are_refused(self):
+        for url in (STATE_LIST, HISTORY_LIST, PENDING_LIST):
             for query in ({"state__icontains": "a"}, {"student_id": "1"}, {"nonsense": "1"}, {"o": "1", "id__gt": "1"}):
                 with self.subTest(url=url, **query):
                     self.assertRedirects(self.client.get(url, query), f"{url}?e=1")
@@ -195,9 +195,9 @@ class Filters(Lists, TestCase):
         self.assertEqual(list(changelist.result_list), [self.rows["half"]])
         self.assertTrue(changelist.is_bounded)
 
-    def test_waiting_entries_are_filtered_too(self):
+    def test_pending_entries_are_filtered_too(self):
         self.rows["plain"].delete()
-        self.assertEqual(len(self.found(WAITING_LIST, course=COURSE, grade="none", last="hour")), 1)
+        self.assertEqual(len(self.found(PENDING_LIST, course=COURSE, grade="none", last="hour")), 1)
         self.assertEqual(PendingHistory.objects.count(), 1)
 
 
@@ -214,7 +214,7 @@ class Moments(SimpleTestCase):
         self.assertEqual(latest("2026-01-31T14:30+05:00"), self.utc(2026, 1, 31, 9, 30))
 
     @override_settings(TIME_ZONE="Europe/Berlin")
-    def test_an_hour_that_comes_twice_or_never_is_all_that_it_may_be(self):
+    def test_an_ambiguous_or_missing_hour_covers_every_possible_time(self):
         self.assertEqual(earliest("2026-10-25T02:30"), self.utc(2026, 10, 25, 0, 30))
         self.assertEqual(latest("2026-10-25T02:30"), self.utc(2026, 10, 25, 1, 30))
         self.assertEqual(earliest("2026-03-29T02:30"), self.utc(2026, 3, 29, 0, 30))
@@ -224,7 +224,7 @@ class Moments(SimpleTestCase):
     def test_without_time_zones_are_as_they_are_written(self):
         self.assertEqual(earliest("2026-01-31T14:30"), datetime(2026, 1, 31, 14, 30))  # noqa: DTZ001  USE_TZ off
 
-    def test_what_is_none_is_refused(self):
+    def test_invalid_times_are_refused(self):
         for text in ("", "x", "2026-99-01", "2026-02-30T10:00", "1" * 5000, "\0"):
             with self.subTest(text=text[:30]), self.assertRaises(InvalidFilterValue):
                 latest(text)

@@ -1,4 +1,4 @@
-"""A filtered list is exported whole, in its order, without what was rolled back, and that it was is noted.
+"""The export of a filtered list is complete, in the order of the list, without rolled-back entries, and logged.
 
 Everything rolls back on both aliases.
 """
@@ -13,12 +13,12 @@ from django.contrib.auth.models import Permission
 from django.test import TestCase
 from django.urls import reverse
 
-from history.admin import list_export
+from history.admin import changelists
 from history.admin.entries import StudentModuleHistoryAdmin
 from history.models import StudentModuleHistory
 from kvstore.admin.changelist import KeysetChangeList
 from kvstore.testing import UserFactory
-from tests.admin.lists.lists import HISTORY_LIST, WAITING_LIST, Lists
+from tests.admin.lists.case import HISTORY_LIST, PENDING_LIST, Lists
 from tests.history.outages import alias_missing, rolled_back
 from tests.kvstore.cache.blocks import COURSE, usage
 
@@ -40,7 +40,7 @@ class Export(Lists, TestCase):
     def setUp(self):
         self.sign_in()
         # Many pages, and bounded ones, of so few entries.
-        self.enterContext(mock.patch.object(list_export, "PAGE_SIZE", 2))
+        self.enterContext(mock.patch.object(changelists, "PAGE_SIZE", 2))
         self.enterContext(mock.patch.object(KeysetChangeList, "scan_limit", 4))
 
     def exported(self, **query):
@@ -79,7 +79,7 @@ class Export(Lists, TestCase):
     def test_from_the_beginning_wherever_the_list_stood(self):
         self.assertEqual(len(self.lines(q="amara", after="1900-01-01T00:00:00+00:00")), 9)
 
-    def test_what_no_index_narrows_is_refused(self):
+    def test_filters_without_an_index_are_refused(self):
         for query in ({}, {"action": "changed"}, {"grade": "none", "type": "problem"}):
             with self.subTest(**query):
                 response = self.client.get(EXPORT, query, follow=True)
@@ -87,21 +87,21 @@ class Export(Lists, TestCase):
                 self.assertContains(response, "before you export")
         self.assertFalse(LogEntry.objects.exists())
 
-    def test_what_is_not_understood_is_said_by_the_list(self):
+    def test_invalid_searches_are_reported_by_the_list(self):
         response = self.client.get(EXPORT, {"q": "nobody", "format": "csv"}, follow=True)
-        self.assertContains(response, "no learner")
+        self.assertContains(response, "No learner")
         self.assertRedirects(self.client.get(EXPORT, {"state__icontains": "a"}), f"{HISTORY_LIST}?e=1")
         self.assertFalse(LogEntry.objects.exists())
 
-    def test_it_is_noted_who_exported_what(self):
+    def test_the_export_is_logged(self):
         self.exported(q="amara", format="csv")
         logged = LogEntry.objects.get()
         self.assertEqual(logged.user.get_username(), "staff")
         self.assertEqual(logged.change_message, "Exported entries as CSV: q=amara")
 
-    def test_links_are_for_those_who_may(self):
+    def test_links_require_the_permission(self):
         self.assertContains(self.page(HISTORY_LIST, q="amara"), f'href="{EXPORT}?format=csv&amp;q=amara"')
-        self.assertNotContains(self.page(WAITING_LIST), "Export as")
+        self.assertNotContains(self.page(PENDING_LIST), "Export as")
         helper = UserFactory(is_staff=True)
         helper.user_permissions.set(Permission.objects.filter(codename="view_studentmodulehistory"))
         self.client.force_login(helper)

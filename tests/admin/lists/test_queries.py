@@ -1,4 +1,4 @@
-"""What a page of a list costs, in queries on each database, is the same for one row and for fifty.
+"""The number of queries of a list page is the same for one row and for fifty.
 
 Everything rolls back on both aliases.
 """
@@ -16,11 +16,12 @@ from kvstore.admin.changelist import KeysetChangeList
 from kvstore.models import StudentModule
 from kvstore.querysets import unguarded
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
-from tests.admin.lists.lists import ALIAS, HISTORY_LIST, STATE_LIST, WAITING_LIST, Lists, chained, digest
+from tests.admin.lists.case import ALIAS, HISTORY_LIST, PENDING_LIST, STATE_LIST, Lists, chained, digest
+from tests.history.entries import identity_of
 from tests.kvstore.cache.blocks import COURSE, usage
 
 SESSION = 2
-"""the session, and the user whose it is"""
+"""the session, and its user"""
 
 
 class Queries(Lists, TestCase):
@@ -51,7 +52,7 @@ class Queries(Lists, TestCase):
             self.assert_costs(HISTORY_LIST, query, default=SESSION + 2, student_module_history=1)
         self.assert_costs(HISTORY_LIST, {"q": "amara"}, default=SESSION + 3, student_module_history=1)
 
-    def test_of_what_waits(self):
+    def test_of_pending_entries(self):
         for row in StudentModule.objects.all()[:60]:
             PendingHistory.objects.create(
                 action="changed",
@@ -59,11 +60,11 @@ class Queries(Lists, TestCase):
                 module_type=row.module_type,
                 actor_id=UserFactory().pk,
                 **chained(row.pk, 9),
-                **row.identity,
+                **identity_of(row),
             )
-        self.assert_costs(WAITING_LIST, {}, default=SESSION + 2)
+        self.assert_costs(PENDING_LIST, {}, default=SESSION + 2)
 
-    def test_what_no_index_narrows_costs_one_more(self):
+    def test_filters_without_an_index_cost_one_more(self):
         for query in ({"grade": "none"}, {"type": "problem"}):
             self.assert_costs(STATE_LIST, query, default=SESSION + 3)
             self.assert_costs(HISTORY_LIST, query, default=SESSION + 2, student_module_history=2)
@@ -117,7 +118,7 @@ class Queries(Lists, TestCase):
         self.assert_costs(HISTORY_LIST, {}, default=SESSION + 2 + 2, student_module_history=1)
 
     def test_statements_count_nothing_skip_nothing_and_load_no_state(self):
-        for url in (STATE_LIST, HISTORY_LIST, WAITING_LIST):
+        for url in (STATE_LIST, HISTORY_LIST, PENDING_LIST):
             for query in ({}, {"q": "amara"}, {"q": str(COURSE)}, {"last": "day"}, {"grade": "any", "type": "problem"}):
                 with self.subTest(url=url, **query):
                     statements, changelist = self.statements(url, **query)

@@ -1,4 +1,4 @@
-"""One box understands names, keys, ids and addresses, and says what it did not find.
+"""The search box accepts names, keys, ids and URLs, and names the terms that match nothing.
 
 Everything rolls back on both aliases.
 """
@@ -12,7 +12,7 @@ from opaque_keys.edx.keys import CourseKey, UsageKey
 from kvstore.models import StudentModule
 from kvstore.staff.page_urls import keys_in
 from kvstore.testing import UserFactory, assert_queries
-from tests.admin.lists.lists import HISTORY_LIST, STATE_LIST, WAITING_LIST, Lists
+from tests.admin.lists.case import HISTORY_LIST, PENDING_LIST, STATE_LIST, Lists
 from tests.kvstore.cache.blocks import COURSE, usage
 
 OLD_COURSE = CourseKey.from_string("Org/Course/Run")
@@ -60,7 +60,7 @@ class Addresses(SimpleTestCase):
             with self.subTest(address=address):
                 self.assertEqual(str(keys_in(address)[0]), key)
 
-    def test_a_course_is_found_where_there_is_no_block(self):
+    def test_a_course_is_found_without_a_block(self):
         for address in (
             f"{SITE}/courses/{COURSE}/progress",
             f"{SITE}/courses/{quote(str(COURSE), safe='')}/",
@@ -109,12 +109,12 @@ class Search(Lists, TestCase):
             self.assertEqual(len(self.found(STATE_LIST, q=search)), rows)
             self.assertGreaterEqual(len(self.found(HISTORY_LIST, q=search)), rows)
 
-    def assert_says(self, search, said):
-        for url in (STATE_LIST, HISTORY_LIST, WAITING_LIST):
+    def assert_problem(self, search, message):
+        for url in (STATE_LIST, HISTORY_LIST, PENDING_LIST):
             with self.subTest(search=search[:50], url=url):
                 response = self.page(url, q=search)
                 self.assertEqual(list(response.context["cl"].result_list), [])
-                self.assertIn(said, " ".join(response.context["cl"].problems))
+                self.assertIn(message, " ".join(response.context["cl"].problems))
                 self.assertContains(response, "messagelist")
 
     def test_learners(self):
@@ -137,7 +137,7 @@ class Search(Lists, TestCase):
         }.items():
             self.assert_finds(search, rows)
 
-    def test_blocks_courses_ids_and_what_is_both(self):
+    def test_blocks_courses_ids_and_ambiguous_text(self):
         for search, rows in {
             f"block:{BLOCK}": 1,
             str(BLOCK): 1,
@@ -163,58 +163,58 @@ class Search(Lists, TestCase):
         self.assertEqual(self.found(STATE_LIST, q=number), [])
         self.assertEqual(self.found(STATE_LIST, q=f"id:{number}"), [self.row])
 
-    def test_what_cannot_be_found_is_named(self):
-        for search, said in {
-            "nobody": "no learner 'nobody'",
-            "learner:nobody": "no learner 'nobody'",
-            "nobody@school.example": "no learner",
-            "block:nonsense": "no key of a block",
-            "course:nonsense": "no key of a course",
-            f"course:{'x' * 1000}": "no key of a course",
-            f"block:{COURSE}": "no key of a block",
-            "id:nonsense": "no id",
-            "id:-1": "no id",
-            f"id:{10**30}": "no id",
-            f"id:{'0' * 5000}": "no id",
-            "9" * 5000: "no learner",
-            "learner:amara learner:bo": "Nothing is of both",
-            "id:1 id:2": "Nothing is of both",
-            f"{SITE}/about": "names no block and no course",
-            "<script>alert(1)</script>": "no learner",
+    def test_terms_without_a_match_are_named(self):
+        for search, message in {
+            "nobody": "No learner, block or course matches 'nobody'",
+            "learner:nobody": "No learner has the name or e-mail address 'nobody'",
+            "nobody@school.example": "No learner",
+            "block:nonsense": "not the key of a block",
+            "course:nonsense": "not the key of a course",
+            f"course:{'x' * 1000}": "not the key of a course",
+            f"block:{COURSE}": "not the key of a block",
+            "id:nonsense": "not an id",
+            "id:-1": "not an id",
+            f"id:{10**30}": "not an id",
+            f"id:{'0' * 5000}": "not an id",
+            "9" * 5000: "No learner",
+            "learner:amara learner:bo": "No row matches both",
+            "id:1 id:2": "No row matches both",
+            f"{SITE}/about": "contains neither a block nor a course",
+            "<script>alert(1)</script>": "No learner",
             "a b c d e f g h i j": "up to 8 terms",
         }.items():
-            self.assert_says(search, said)
+            self.assert_problem(search, message)
 
-    def test_what_was_typed_is_escaped(self):
+    def test_search_terms_are_escaped(self):
         for url in (STATE_LIST, HISTORY_LIST):
             self.assertNotContains(self.page(url, q="<script>alert(1)</script>"), "<script>alert")
 
-    def test_a_nul_is_told_by_the_form(self):
+    def test_a_nul_is_a_form_error(self):
         self.assertContains(self.page(STATE_LIST, q="a\0b"), "Null characters")
 
-    def test_learners_who_share_an_address_are_named(self):
+    def test_learners_with_the_same_address_are_named(self):
         UserFactory(username="twin one", email="amara@school.example")
-        self.assert_says("amara@school.example", 'learner:"twin one"')
+        self.assert_problem("amara@school.example", 'learner:"twin one"')
         self.assertEqual(len(self.found(STATE_LIST, q="learner:amara")), 2)
 
     def test_the_address_of_one_that_is_the_name_of_another_is_not_guessed(self):
         UserFactory(username="amara@school.example")
-        self.assert_says("amara@school.example", "Several learners")
+        self.assert_problem("amara@school.example", "Several learners")
 
-    def test_learners_who_are_gone_are_found_by_id(self):
+    def test_deleted_learners_are_found_by_id(self):
         gone = self.amara.pk
         self.amara.delete()
         self.assertEqual([entry.version for entry in self.found(HISTORY_LIST, q=f"learner:{gone} {BLOCK}")], [2, 1])
         self.assertContains(self.page(HISTORY_LIST, q=f"learner:{gone}"), f"user {gone}, deleted")
-        self.assertEqual(len(self.found(WAITING_LIST, q=f"learner:{gone}")), 2)
+        self.assertEqual(len(self.found(PENDING_LIST, q=f"learner:{gone}")), 2)
 
-    def test_a_search_that_cannot_be_asked_reads_no_rows(self):
+    def test_an_invalid_search_reads_no_rows(self):
         self.page(HISTORY_LIST)
         with assert_queries(default=3):
             self.page(HISTORY_LIST, q="nobody")
 
     def test_there_is_one_search_box(self):
-        for url in (STATE_LIST, HISTORY_LIST, WAITING_LIST):
+        for url in (STATE_LIST, HISTORY_LIST, PENDING_LIST):
             self.assertContains(self.page(url), 'role="search"', count=1)
 
     def test_old_keys_are_found_in_addresses_of_the_old_form(self):

@@ -1,4 +1,4 @@
-"""The difference of two stored states: what it says, and that no text makes it fail."""
+"""The difference of two stored states. No text makes the comparison fail."""
 
 import itertools
 import json
@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from history.comparison.diff import LIMIT, Difference, diff
 from history.comparison.formatting import MAX_PATH_CHARACTERS, format_path, format_value
-from history.comparison.json_diff import Kind
+from history.comparison.json_diff import ChangeKind
 from kvstore.staff.text import escape_unprintable
 from tests.history.hostile import STATES, UNREADABLE, UNSTORABLE
 
 SCALARS = (
     st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, -0.0, 1.0, 2.5, "", "1", "\ud800", "\0"])
 )
-# Few names and values, so that what is drawn twice has much in common.
+# Few names and values, so that two drawn values have much in common.
 NAMES = st.sampled_from(["a", "b", "", "a.b", "0"])
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12
@@ -68,7 +68,7 @@ class Changes(SimpleTestCase):
             [("gone", "removed", None, None), ("new", "added", None, {"x": 1}), ("z", "changed", 1, 2)],
         )
 
-    def test_what_looks_alike_and_is_not_the_same(self):
+    def test_similar_values_that_are_not_equal(self):
         alike = (1, True, 1.0, "1"), (0, False, 0.0, -0.0, None, "", [], {}, "0")
         for one, other in itertools.chain.from_iterable(itertools.permutations(values, 2) for values in alike):
             with self.subTest(one=one, other=other):
@@ -104,7 +104,7 @@ class Changes(SimpleTestCase):
             with self.subTest(older=older, newer=newer):
                 self.assertEqual(changes({"x": older}, {"x": newer}), expected)
 
-    def test_the_search_for_what_moved_in_a_list_ends(self):
+    def test_the_search_for_moved_items_of_a_list_ends(self):
         tail = list(range(1_000_000))
         self.assertGreater(diff(json.dumps({"x": tail}), json.dumps({"x": [-1, *tail]})).count, 1)
 
@@ -165,7 +165,7 @@ class Fields(SimpleTestCase):
 
 
 class Unreadable(SimpleTestCase):
-    def test_the_texts_are_compared_and_the_reason_is_told(self):
+    def test_the_texts_are_compared_and_the_reason_is_given(self):
         for name, text in UNREADABLE.items():
             with self.subTest(name):
                 to, since, still = diff('{"a":1}', text), diff(text, None), diff(text, text)
@@ -226,11 +226,11 @@ class Shown(SimpleTestCase):
     def test_values_on_one_line(self):
         self.assertEqual(format_value({"a": [1, True, None, 1.0, "é 潮"]}), '{"a": [1, true, null, 1.0, "é 潮"]}')
 
-    def test_long_values_are_cut_and_say_so(self):
+    def test_long_values_are_truncated_with_a_notice(self):
         self.assertEqual(format_value("x" * 1000, 10), '"xxxxxxxxx… (1002 characters)')
         self.assertEqual(format_value("x" * 8, 10), '"xxxxxxxx"')
 
-    def test_what_does_not_print_is_an_escape(self):
+    def test_unprintable_characters_are_escaped(self):
         self.assertEqual(
             format_value("\x1b[31m\x9b\x7f\0\ud800\u202e\u200b\u2028\U000e0001"),
             '"\\u001b[31m\\u009b\\u007f\\u0000\\ud800\\u202e\\u200b\\u2028\\udb40\\udc01"',
@@ -247,8 +247,8 @@ class Shown(SimpleTestCase):
 
     def test_added_and_removed_values_have_one_text(self):
         added, removed = diff('{"b":null}', '{"a":null}').changes
-        self.assertEqual((added.kind, added.old_text, added.new_text), (Kind.ADDED, "", "null"))
-        self.assertEqual((removed.kind, removed.old_text, removed.new_text), (Kind.REMOVED, "null", ""))
+        self.assertEqual((added.kind, added.old_text, added.new_text), (ChangeKind.ADDED, "", "null"))
+        self.assertEqual((removed.kind, removed.old_text, removed.new_text), (ChangeKind.REMOVED, "null", ""))
 
     def test_visible_text_is_left_alone(self):
         self.assertEqual(escape_unprintable('tide "2" \\ é潮'), 'tide "2" \\ é潮')

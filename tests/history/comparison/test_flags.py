@@ -1,4 +1,4 @@
-"""What is to be noticed in a version, against the one before it."""
+"""Flags for suspicious changes in a version, compared with the previous one."""
 
 import json
 from datetime import timedelta
@@ -13,18 +13,18 @@ from tests.history.hostile import READABLE, STATES, UNREADABLE
 
 
 def between(older, newer):
-    """Return the marks of a version whose state was ``older`` before."""
+    """Return the flags of a version after the state ``older``."""
     return {*flags_for(entry(2, json.dumps(newer)), entry(1, json.dumps(older)))}
 
 
-class MarksOfTheState(SimpleTestCase):
+class FlagsOfTheState(SimpleTestCase):
     def test_an_ordinary_change_has_none(self):
         for older, newer in (({}, {"a": 1}), ({"a": 1}, {"a": 2, "attempts": 1}), ({"a": None}, {"a": ""})):
             with self.subTest(older=older, newer=newer):
                 self.assertEqual(between(older, newer), set())
 
     def test_a_field_vanished(self):
-        self.assertEqual(between({"a": 1, "b": 2}, {"b": 2}), {Flag.FIELD_VANISHED})
+        self.assertEqual(between({"a": 1, "b": 2}, {"b": 2}), {Flag.FIELD_REMOVED})
         # Inside a field is not a field.
         self.assertEqual(between({"a": {"x": 1}}, {"a": {"x": 2}}), set())
 
@@ -46,7 +46,7 @@ class MarksOfTheState(SimpleTestCase):
         self.assertEqual(between({"correct_map": {"x": 1, "y": 2}}, {"correct_map": {"x": 1}}), set())
 
     def test_answers_gone_with_their_field_and_with_the_whole_state(self):
-        gone = {Flag.ANSWERS_EMPTIED, Flag.FIELD_VANISHED}
+        gone = {Flag.ANSWERS_EMPTIED, Flag.FIELD_REMOVED}
         self.assertEqual(between({"student_answers": {"x": "a"}, "b": 1}, {"b": 1}), gone)
         self.assertEqual(between({"a": 1}, {}), gone)
         self.assertEqual({*flags_for(entry(2, None), entry(1, '{"a":1}'))}, gone)
@@ -54,16 +54,16 @@ class MarksOfTheState(SimpleTestCase):
     def test_attempts_went_down(self):
         for newer in (1, 0, None):
             with self.subTest(newer=newer):
-                self.assertEqual(between({"attempts": 2}, {"attempts": newer}), {Flag.ATTEMPTS_FELL})
-        self.assertEqual(between({"attempts": 2, "a": 1}, {"a": 1}), {Flag.ATTEMPTS_FELL, Flag.FIELD_VANISHED})
+                self.assertEqual(between({"attempts": 2}, {"attempts": newer}), {Flag.ATTEMPTS_DECREASED})
+        self.assertEqual(between({"attempts": 2, "a": 1}, {"a": 1}), {Flag.ATTEMPTS_DECREASED, Flag.FIELD_REMOVED})
         for older, newer in (({"attempts": 1}, {"attempts": 2}), ({"attempts": True}, {"attempts": False})):
             self.assertEqual(between(older, newer), set())
         self.assertEqual(between({"other": 2}, {"other": 1}), set())
 
-    def test_what_is_far_behind_in_a_state_counts_too(self):
+    def test_fields_late_in_a_long_state_are_compared(self):
         older = {f"a{i:03}": 1 for i in range(900)} | {"attempts": 3}
         newer = {f"a{i:03}": 2 for i in range(900)} | {"attempts": 2}
-        self.assertEqual(between(older, newer), {Flag.ATTEMPTS_FELL})
+        self.assertEqual(between(older, newer), {Flag.ATTEMPTS_DECREASED})
 
     def test_unreadable(self):
         for name, text in UNREADABLE.items():
@@ -75,14 +75,14 @@ class MarksOfTheState(SimpleTestCase):
             with self.subTest(name):
                 self.assertEqual(flags_for(entry(1, text), None), ())
 
-    def test_a_difference_at_hand_says_the_same(self):
+    def test_a_given_difference_gives_the_same_flags(self):
         for name, text in STATES.items():
             with self.subTest(name):
                 newer, older = entry(2, text), entry(1, '{"a":"x","attempts":2}')
                 self.assertEqual(flags_for(newer, older, diff(older.state, text, limit=1)), flags_for(newer, older))
 
 
-class MarksOfTheGrade(SimpleTestCase):
+class FlagsOfTheGrade(SimpleTestCase):
     def grades(self, older, newer):
         newer, older = (
             entry(version, grade=grade, max_grade=most) for version, (grade, most) in ((2, newer), (1, older))
@@ -102,7 +102,7 @@ class MarksOfTheGrade(SimpleTestCase):
             ((0, 2), (-1, 2)),
         ):
             with self.subTest(older=older, newer=newer):
-                self.assertEqual(self.grades(older, newer), (Flag.GRADE_FELL,))
+                self.assertEqual(self.grades(older, newer), (Flag.GRADE_DECREASED,))
 
     def test_did_not(self):
         for older, newer in (
@@ -119,9 +119,9 @@ class MarksOfTheGrade(SimpleTestCase):
                 self.assertEqual(self.grades(older, newer), ())
 
 
-class MarksOfTheVersion(SimpleTestCase):
-    def test_waits_for_delivery(self):
-        self.assertEqual(flags_for(entry(model=PendingHistory), None), (Flag.WAITING,))
+class FlagsOfTheVersion(SimpleTestCase):
+    def test_a_pending_entry(self):
+        self.assertEqual(flags_for(entry(model=PendingHistory), None), (Flag.PENDING,))
 
     def test_a_gap_in_one_row(self):
         self.assertEqual(flags_for(entry(4), entry(2)), (Flag.GAP,))
@@ -140,7 +140,7 @@ class MarksOfTheVersion(SimpleTestCase):
         self.assertEqual(after(0, "x", "x"), ())
         self.assertEqual(after(1), ())
 
-    def test_a_deletion_is_one_mark_and_what_follows_it_is_compared_with_nothing(self):
+    def test_a_deletion_is_one_flag_and_the_next_version_is_compared_with_nothing(self):
         older = entry(1, '{"student_answers":{"x":"a"}}', grade=1.0)
         deleted = entry(2, None, action="deleted")
         self.assertEqual(flags_for(deleted, older), (Flag.DELETED,))
@@ -148,13 +148,13 @@ class MarksOfTheVersion(SimpleTestCase):
         self.assertEqual(flags_for(again, deleted), ())
         self.assertEqual(flags_for(entry(1, "{", student_module_id=8), older), (Flag.UNREADABLE,))
 
-    def test_the_gravest_comes_first(self):
+    def test_the_most_severe_flag_is_first(self):
         older = entry(1, '{"attempts":2,"student_answers":{"x":"a"}}', grade=1.0, created=START)
         newer = entry(3, '{"student_answers":{}}', PendingHistory, created=START)
-        self.assertEqual(flags_for(newer, older), tuple(mark for mark in Flag if mark not in ("deleted", "unreadable")))
+        self.assertEqual(flags_for(newer, older), tuple(flag for flag in Flag if flag not in ("deleted", "unreadable")))
 
     def test_each_has_a_label_and_a_sentence(self):
-        for mark in Flag:
-            with self.subTest(mark):
-                self.assertTrue(str(mark.label))
-                self.assertTrue(str(mark.explanation).endswith("."))
+        for flag in Flag:
+            with self.subTest(flag):
+                self.assertTrue(str(flag.label))
+                self.assertTrue(str(flag.explanation).endswith("."))

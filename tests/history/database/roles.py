@@ -1,6 +1,6 @@
 """Roles of a PostgreSQL or MySQL server with few privileges, and connections as such a role.
 
-The statements are those of docs/howto/privileges.md.
+The statements are copied from docs/howto/privileges.md.
 """
 
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def web_role(*more: str, alias: str = ALIAS) -> Iterator[Role]:
 @contextmanager
 def created(role: Role, *, alias: str = ALIAS) -> Iterator[None]:
     """Create a role, and drop it with its privileges after."""
-    # This connection, not the alias: another one may stand there when the role is dropped.
+    # This connection, not the alias: the alias may have another one when the role is dropped.
     owner = connections[alias]
     with owner.cursor() as cursor:
         cursor.execute(CREATE[role.vendor].format(account=role.account, password=role.password))

@@ -1,4 +1,4 @@
-"""A history database that failed is left alone, and tried again by one writer at a time."""
+"""After a failure the history database is skipped, then tried again by one writer at a time."""
 
 import os
 import threading
@@ -24,22 +24,22 @@ class BreakerStates(SimpleTestCase):
         with self.assertLogs("history"):
             self.breaker.record_failure(DatabaseError("down"))
 
-    def test_it_lets_everybody_through_while_the_database_works(self):
+    def test_all_calls_are_allowed_while_the_database_works(self):
         self.assertTrue(self.breaker.allows() and self.breaker.allows())
         self.assertEqual(self.breaker.state, CLOSED)
 
-    def test_it_lets_nobody_through_for_a_while_after_a_failure(self):
+    def test_calls_are_refused_for_a_time_after_a_failure(self):
         self.fail()
         self.now = 29.9
         self.assertEqual((self.breaker.allows(), self.breaker.state), (False, OPEN))
 
-    def test_then_it_lets_one_through_until_that_one_has_an_answer(self):
+    def test_then_one_call_is_allowed_until_it_has_a_result(self):
         self.fail()
         self.now = 30.0
         self.assertEqual([self.breaker.allows() for _ in range(3)], [True, False, False])
         self.assertEqual(self.breaker.state, PROBING)
 
-    def test_a_failed_probe_waits_anew(self):
+    def test_a_failed_probe_starts_a_new_wait(self):
         self.fail()
         self.now = 30.0
         self.breaker.allows()
@@ -49,7 +49,7 @@ class BreakerStates(SimpleTestCase):
         self.now = 60.0
         self.assertTrue(self.breaker.allows())
 
-    def test_a_probe_that_succeeded_lets_everybody_through(self):
+    def test_all_calls_are_allowed_after_a_successful_probe(self):
         self.fail()
         self.now = 30.0
         self.breaker.allows()
@@ -65,14 +65,14 @@ class BreakerStates(SimpleTestCase):
         self.breaker.cancel()
         self.assertEqual([self.breaker.allows() for _ in range(2)], [True, False])
 
-    def test_an_interrupted_write_says_nothing_about_the_database(self):
+    def test_an_interrupted_write_does_not_change_the_state(self):
         self.breaker.cancel()
         self.assertEqual(self.breaker.state, CLOSED)
         self.fail()
         self.breaker.cancel()
         self.assertEqual((self.breaker.state, self.breaker.allows()), (OPEN, False))
 
-    def test_it_says_once_that_it_opened(self):
+    def test_the_opening_is_logged_once(self):
         with self.assertLogs("history") as logs:
             self.breaker.record_failure(DatabaseError("down"))
             self.breaker.record_failure(DatabaseError("down"))
@@ -102,7 +102,7 @@ class Deadline(TransactionTestCase):
     def tearDown(self):
         connections[HISTORY].close()
         if connection.vendor == "postgresql":
-            # What was cut off sleeps on in the server, and would keep the test database in use.
+            # The interrupted statement still sleeps in the server, and would keep the test database in use.
             with connection.cursor() as cursor:
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -1,4 +1,4 @@
-"""A forked process begins with a breaker and a watchdog of its own, whatever the parent's threads held and did."""
+"""A forked process has its own circuit breaker and watchdog, independent of its parent's threads."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ class Forks(SimpleTestCase):
             os._exit(0 if right else 1)
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
 
-    def test_a_breaker_whose_lock_was_held(self):
+    def test_a_breaker_with_its_lock_held(self):
         def fail() -> bool:
             breaker.record_failure(DatabaseError("down"))
             return breaker.state == OPEN
@@ -45,14 +45,14 @@ class Forks(SimpleTestCase):
             self.assertTrue(breaker.allows())
 
     @override_settings(HISTORY_RETRY_AFTER=0)
-    def test_a_breaker_whose_probe_was_another_thread_s(self):
+    def test_a_breaker_with_a_probe_of_another_thread(self):
         with fresh_breaker():
             breaker.record_failure(DatabaseError("down"))
             self.assertEqual((breaker.allows(), breaker.allows()), (True, False))
             self.in_child(breaker.allows)
             self.assertEqual(breaker.state, PROBING)
 
-    def test_a_watchdog_whose_lock_was_held(self):
+    def test_a_watchdog_with_its_lock_held(self):
         with watchdog._lock:
             self.in_child(cuts_in_time)
 

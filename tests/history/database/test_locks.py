@@ -1,6 +1,6 @@
-"""A history database that another transaction locks is an outage: one write waits, and not for long.
+"""A lock on the history database counts as an outage: one write waits for it, for a limited time.
 
-TransactionTestCase, because another connection holds the lock and must see what was committed.
+TransactionTestCase, because another connection holds the lock and must see committed rows.
 """
 
 import gc
@@ -146,19 +146,19 @@ class SQLiteTimeout(LockedHistory):
             other.close()
 
     def assert_soon(self, call):
-        """Call what must end long before the timeout of the connection."""
+        """Check that a call ends long before the timeout of the connection."""
         begin = time.monotonic()
         call()
         self.assertLess(time.monotonic() - begin, self.own_timeout / 2)
 
-    def test_a_write_to_a_locked_file_waits_as_long_as_the_setting_says(self):
+    def test_a_write_to_a_locked_file_waits_for_the_configured_time(self):
         for name, lock in (("locked", locked(StudentModuleHistory, HISTORY)), ("unreadable", self.unreadable())):
             with self.subTest(name), fresh_breaker(), lock:
                 self.assert_soon(lambda: self.write(2 + PendingHistory.objects.count()))
                 self.assertEqual(breaker.state, "open")
         self.assertEqual(len(self.pending()), 2)
 
-    def test_a_read_of_a_locked_file_waits_as_long_as_the_setting_says(self):
+    def test_a_read_of_a_locked_file_waits_for_the_configured_time(self):
         def read():
             with self.assertRaisesMessage(HistoryUnavailable, "database is locked"):
                 list(timeline(self.user, usage("block")))
@@ -168,7 +168,7 @@ class SQLiteTimeout(LockedHistory):
             self.assert_soon(lambda: self.assertFalse(health().reachable))
         self.assertTrue(health().reachable)
 
-    def test_a_delivery_to_a_locked_file_waits_as_long_as_the_setting_says(self):
+    def test_a_delivery_to_a_locked_file_waits_for_the_configured_time(self):
         breaker.record_failure(OperationalError("down"))
         self.write(2)
         for name, lock in (("locked", locked(StudentModuleHistory, HISTORY)), ("unreadable", self.unreadable())):

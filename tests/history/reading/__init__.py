@@ -1,0 +1,1 @@
+"""Tests of reading committed entries: timelines, moments, branches, replicas."""

@@ -1,4 +1,4 @@
-"""The version that held at a moment.
+"""The version that was current at a given time.
 
 Everything rolls back on both aliases.
 """
@@ -28,18 +28,18 @@ class AsOf(TimelineTestCase):
         self.assertEqual(as_of(self.user, BLOCK, timezone.now()).version, 3)
         self.assertIsNone(as_of(self.user, BLOCK, moments[0] - tick))
 
-    def test_after_a_deletion_there_was_no_state(self):
+    def test_after_a_deletion_the_state_is_missing(self):
         self.set(1)
         StudentModule.objects.get().delete()
         self.assertEqual(as_of(self.user, BLOCK, timezone.now()).action, "deleted")
 
-    def test_a_version_that_waits(self):
+    def test_a_pending_version(self):
         self.set(1)
         with mock.patch("history.recording.receivers.try_entries", return_value=False):
             self.set(2)
         self.assertEqual(as_of(self.user, BLOCK, timezone.now()).version, 2)
 
-    def test_what_was_rolled_back_never_held(self):
+    def test_a_version_that_was_rolled_back_was_never_current(self):
         self.set(1)
         with rolled_back():
             self.set("never")
@@ -51,6 +51,6 @@ class AsOf(TimelineTestCase):
         with assert_queries(default=2, student_module_history=1):
             as_of(self.user, BLOCK, timezone.now())
 
-    def test_a_moment_says_its_zone(self):
+    def test_a_moment_is_shown_with_its_time_zone(self):
         with self.assertRaisesMessage(ValueError, "pass an aware datetime"):
             as_of(self.user, BLOCK, datetime(2026, 1, 1))  # noqa: DTZ001  that is the point

@@ -1,4 +1,4 @@
-"""Versions from after the moment to which ``default`` was restored: listed apart, found by digest, restored.
+"""Versions from after the backup that `default` was restored from: listed separately, found by digest, restored.
 
 TransactionTestCase, because each version is of a transaction of its own, which proves the one before it.
 """
@@ -51,7 +51,7 @@ class Branches(TransactionTestCase):
         self.assertEqual(found, [(4, '{"answer":6}'), (3, '{"answer":5}')])
         self.assertEqual(self.branch(), [(4, False), (3, True)])
 
-    def test_what_was_rolled_back_is_in_no_branch(self):
+    def test_versions_that_were_rolled_back_are_in_no_branch(self):
         with rolled_back():
             self.set("never", "never again")
         self.set(5)
@@ -59,7 +59,7 @@ class Branches(TransactionTestCase):
             self.set("never")
         self.assertEqual(self.branch(), [(4, False), (3, True)])
 
-    def test_the_pages_lead_to_each_version_of_the_branch(self):
+    def test_the_pages_link_to_each_version_of_the_branch(self):
         self.set(5, 6)
         text = self.client.get(self.url()).content.decode()
         for entry in self.lost:
@@ -72,9 +72,9 @@ class Branches(TransactionTestCase):
             self.assertEqual(downloaded.content.decode(), entry.state)
         self.assertNotContains(self.client.get(self.url("3/")), "does not descend")
         older = self.client.get(self.url("?older=3"))
-        self.assertNotContains(older, "Versions outside the present state")
+        self.assertNotContains(older, "Versions on other branches")
 
-    def test_no_digest_leads_to_a_rolled_back_version(self):
+    def test_no_digest_refers_to_a_rolled_back_version(self):
         with rolled_back():
             self.set("never")
         phantom = StudentModuleHistory.objects.get(state='{"answer":"never"}')
@@ -90,7 +90,7 @@ class Branches(TransactionTestCase):
         compared = self.client.get(self.url("compare/"), {"a": "3", "b": key})
         self.assertContains(compared, "answer")
         address = self.url(f"4/restore/?digest={self.lost[1].digest.hex()[:16]}")
-        self.assertContains(self.client.get(address), "What would change")
+        self.assertContains(self.client.get(address), "Later versions stay in the history.")
         self.client.post(address, {"reason": "backup", "expected_version": 3})
         newest = next(timeline(self.learner, BLOCK))
         self.assertEqual((newest.version, newest.action, newest.state), (4, "restored", '{"answer":4}'))

@@ -1,4 +1,4 @@
-"""What the timeline of one block tells and what is kept of a page of entries of many rows is the same."""
+"""The timeline of a block, and the committed entries on a page of many rows, are the same."""
 
 from itertools import count
 
@@ -38,8 +38,8 @@ class Agreement:
         # Each entry alone is decided as all of them together.
         self.assertEqual({(type(entry), entry.pk) for entry in entries if committed([entry])}, kept)
         blocks = {(entry.student_id, entry.module_state_key) for entry in entries}
-        told = {(type(entry), entry.pk) for learner, block in blocks for entry in timeline(learner, block)}
-        self.assertEqual(kept, told)
+        shown = {(type(entry), entry.pk) for learner, block in blocks for entry in timeline(learner, block)}
+        self.assertEqual(kept, shown)
         return len(kept), len(entries)
 
 
@@ -113,19 +113,19 @@ class OneConnection(Agreement, TestCase):
         with assert_queries(default=1):
             self.assertEqual(len(committed(page)), 5)
 
-    def test_waiting_entries_need_no_query(self):
+    def test_pending_entries_need_no_query(self):
         self.set("one")
         self.delete("one")
-        waiting = list(PendingHistory.objects.all())
+        pending = list(PendingHistory.objects.all())
         with assert_queries():
-            self.assertEqual(committed(waiting), waiting)
+            self.assertEqual(committed(pending), pending)
 
-    def test_no_entries_are_no_entries(self):
+    def test_without_entries_the_result_is_empty(self):
         self.assertEqual(committed([]), [])
 
 
 class Races(Agreement, TransactionTestCase):
-    """What happens between the queries of a page, which takes real commits on two connections' worth of data."""
+    """Writes between the queries of a page, which need real commits on two connections."""
 
     def page_with_phantom(self, name):
         """Write an entry ahead of a version that is then rolled back, and return the page that shows it."""
@@ -136,13 +136,13 @@ class Races(Agreement, TransactionTestCase):
         self.assertEqual([entry.version for entry in page], [1, 2])
         return page
 
-    def test_a_phantom_whose_version_is_really_made_after_it_was_read_is_not_shown(self):
+    def test_a_phantom_is_not_shown_if_its_version_is_made_after_it_was_read(self):
         page = self.page_with_phantom("block")
         self.set("block")
         self.set("block")
         self.assertEqual([entry.version for entry in committed(page)], [1])
 
-    def test_a_phantom_whose_version_is_delivered_after_it_was_read_is_not_shown(self):
+    def test_a_phantom_is_not_shown_if_its_version_is_delivered_after_it_was_read(self):
         self.set("block")
         with rolled_back():
             self.set("block")
@@ -169,9 +169,9 @@ class Races(Agreement, TransactionTestCase):
 
 
 class ReusedIds(Agreement, TransactionTestCase):
-    """With real rollbacks: only those make SQLite give a row's id again to the next row."""
+    """With real rollbacks: SQLite reuses a row's id only after a real rollback."""
 
-    def test_versions_of_a_row_that_was_rolled_back_are_nobody_s(self):
+    def test_versions_of_a_row_that_was_rolled_back_belong_to_no_timeline(self):
         with self.assertRaises(Rollback), transaction.atomic():
             for _ in range(3):
                 self.set("block")

@@ -1,4 +1,4 @@
-"""Where a host project reads from a replica, the history is read from the databases that it is written to.
+"""In a project that reads from a replica, the history is read from the databases that it is written to.
 
 A replica lags: its row may be at version 2 when version 3 is committed, and the timeline would end there.
 """
@@ -15,7 +15,7 @@ from history.verification.verify import Verification, verify
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
-from tests.admin.lists.lists import HISTORY_LIST, STATE_LIST, WAITING_LIST, Lists
+from tests.admin.lists.case import HISTORY_LIST, PENDING_LIST, STATE_LIST, Lists
 from tests.history.commands import run_command
 from tests.history.outages import fresh_breaker
 from tests.kvstore.cache.blocks import usage
@@ -95,7 +95,7 @@ class Replicas(Lists, TestCase):
     def test_the_lists_of_the_admin(self):
         self.sign_in()
         self.assertEqual([row.version for row in self.found(STATE_LIST)], [3])
-        self.assertEqual([entry.version for entry in self.found(WAITING_LIST)], [3])
+        self.assertEqual([entry.version for entry in self.found(PENDING_LIST)], [3])
         self.assertEqual([entry.version for entry in self.found(HISTORY_LIST)], [2, 1])
 
     def test_the_pages_of_one_row(self):

@@ -1,4 +1,4 @@
-"""The timeline of a block for a learner: every version that was committed, newest first, and no other."""
+"""The timeline of a learner's block has every committed version, newest first, and no others."""
 
 from unittest import mock
 
@@ -71,7 +71,7 @@ class Order(TimelineTestCase):
         self.set("upper", usage("CASE"))
         self.assertEqual(answers(self.user, usage("case")), [(1, "created", '{"answer":"lower"}')])
 
-    def test_a_key_of_the_old_form_is_told_apart_by_its_course(self):
+    def test_a_key_of_the_old_form_is_distinguished_by_its_course(self):
         key = UsageKey.from_string("i4x://Org/Course/problem/block")
         for run in ("Run1", "Run2"):
             course = CourseKey.from_string(f"Org/Course/{run}")
@@ -122,7 +122,7 @@ class DeletedRows(TimelineTestCase):
             [(1, "created", '{"answer":2}'), (2, "deleted", None), (1, "created", '{"answer":1}')],
         )
 
-    def test_a_learner_who_is_gone_is_found_by_id(self):
+    def test_a_deleted_learner_is_found_by_id(self):
         leaver = UserFactory()
         self.set(1, user=leaver)
         leaver_id = leaver.pk
@@ -181,7 +181,7 @@ class Phantoms(TimelineTestCase):
 
 
 class RealRollback(TransactionTestCase):
-    """With real rollbacks: only those make SQLite give a row's id again to the next row."""
+    """With real rollbacks: SQLite reuses a row's id only after a real rollback."""
 
     databases = {"default", "student_module_history"}
 
@@ -236,7 +236,7 @@ class RealRollback(TransactionTestCase):
 
 
 class ClientAgrees(TimelineTestCase):
-    def test_get_history_tells_the_same_versions(self):
+    def test_get_history_returns_the_same_versions(self):
         self.set(1)
         StudentModule.objects.get().delete()
         self.set(2)
@@ -245,10 +245,10 @@ class ClientAgrees(TimelineTestCase):
             self.set("never")
         for client in (DjangoXBlockUserStateClient(), DjangoXBlockUserStateClient(self.user)):
             with self.subTest(user=client._user), mock.patch("history.reading.timeline.PAGE_SIZE", 2):
-                told = [(entry.state, entry.updated) for entry in client.get_history(self.user.username, BLOCK)]
+                found = [(entry.state, entry.updated) for entry in client.get_history(self.user.username, BLOCK)]
                 entries = [entry.created for entry in timeline(self.user, BLOCK)]
-                self.assertEqual([at for _, at in told], entries)
-                self.assertEqual([state for state, _ in told], [None, {"answer": 2}, None, {"answer": 1}])
+                self.assertEqual([at for _, at in found], entries)
+                self.assertEqual([state for state, _ in found], [None, {"answer": 2}, None, {"answer": 1}])
 
     def test_get_history_of_a_phantom_does_not_exist(self):
         with rolled_back():
@@ -265,7 +265,7 @@ class ClientAgrees(TimelineTestCase):
         past_the_guards.filter(student_module_id=row.pk, version=2).update(state='{"answer":NaN}')
         corrupt = StudentModuleHistory.objects.get(student_module_id=row.pk, version=2)
         read = []
-        with self.assertLogs("kvstore.storage.reading", "ERROR"), self.assertRaises(CorruptState) as caught:
+        with self.assertLogs("kvstore", "ERROR"), self.assertRaises(CorruptState) as caught:
             for entry in DjangoXBlockUserStateClient().get_history(self.user.username, BLOCK):
                 read.append(entry.state["answer"])
         self.assertEqual((read, caught.exception.row_ids), ([3, 1], (corrupt.pk,)))

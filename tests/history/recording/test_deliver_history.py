@@ -1,6 +1,6 @@
-"""``deliver_history`` ends when it is told to, leaves the process as it was, and watches through a restart.
+"""``deliver_history`` ends on a signal, leaves the process unchanged, and survives a restart of the server.
 
-TransactionTestCase: delivery commits on two databases, and another thread changes what it finds there.
+TransactionTestCase: delivery commits on two databases, and another thread changes the entries.
 """
 
 import io
@@ -28,7 +28,7 @@ INTERVAL = 0.05
 
 
 class Records(logging.Handler):
-    """Tells a waiting thread that an event was logged."""
+    """Notifies a thread that an event was logged."""
 
     def __init__(self, event: str) -> None:
         super().__init__()
@@ -52,12 +52,12 @@ class Watching(TransactionTestCase):
         self.addCleanup(logger.removeHandler, self.failed)
         self.handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
 
-    def make_one_wait(self):
+    def leave_one_pending(self):
         with history_outage():
             DjangoXBlockUserStateClient(self.user).set(self.user.username, usage("block"), {"a": next(self.values)})
 
     def watch(self, happens, **options):
-        """Watch in this thread, the main one, while ``happens`` runs in another; then tell this one to stop."""
+        """Watch in the main thread while ``happens`` runs in another; then stop the watch."""
         failures = []
 
         def run():
@@ -91,7 +91,7 @@ class Watching(TransactionTestCase):
         self.assertEqual([signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)], self.handlers)
 
     def test_a_command_that_is_done_leaves_no_handlers(self):
-        self.make_one_wait()
+        self.leave_one_pending()
         self.assertEqual(run_command("deliver_history").code, 0)
         self.assert_handlers_restored()
 
@@ -101,7 +101,7 @@ class Watching(TransactionTestCase):
         self.assert_handlers_restored()
 
     def test_a_command_that_was_stopped_leaves_no_handlers(self):
-        self.make_one_wait()
+        self.leave_one_pending()
         self.assertEqual(self.watch(self.wait_until_delivered).code, 0)
         self.assert_handlers_restored()
 
@@ -109,7 +109,7 @@ class Watching(TransactionTestCase):
         def fail_for_a_while():
             with table_away(PendingHistory, "default"):
                 self.wait_for_failure()
-            self.make_one_wait()
+            self.leave_one_pending()
             self.wait_until_delivered()
 
         self.assertEqual(self.watch(fail_for_a_while).code, 0)
@@ -134,7 +134,7 @@ class Watching(TransactionTestCase):
 
         def deliver_after_failure():
             self.wait_for_failure()
-            self.make_one_wait()
+            self.leave_one_pending()
             self.wait_until_delivered()
 
         self.assertEqual(self.watch(deliver_after_failure, verbosity=verbosity).code, 0)

@@ -1,17 +1,18 @@
-"""What could not be recorded during an outage waits beside the state, is read from there, and is delivered once.
+"""Entries that an outage kept from the history are pending in `default`, are read from there, and are delivered once.
 
 TransactionTestCase: the outage is a table that is really renamed, and delivery commits on two databases.
 """
 
 import json
-from unittest.mock import patch
+from contextlib import contextmanager
+from unittest.mock import Mock, patch
 
 from django.db import DataError, OperationalError, transaction
 from django.test import TransactionTestCase
 
 from history.api import change_context, timeline
 from history.models import PendingHistory, StudentModuleHistory
-from history.recording import write_ahead
+from history.recording import delivery, write_ahead
 from history.recording.delivery import deliver
 from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.models import StudentModule
@@ -25,7 +26,7 @@ def versions(user, block="block"):
     return [(entry.version, json.loads(entry.state or "null")) for entry in timeline(user, usage(block))]
 
 
-class Waiting(TransactionTestCase):
+class Pending(TransactionTestCase):
     databases = {"default", "student_module_history"}
 
     def setUp(self):
@@ -48,27 +49,28 @@ class Waiting(TransactionTestCase):
         self.assertEqual(StudentModule.objects.get().version, 4)
         self.assertEqual(versions(self.user), [(4, {"a": 3}), (3, {"a": 2}), (2, {"a": 2}), (1, {"a": 1})])
         self.assertEqual(PendingHistory.objects.count(), 2)
-        waiting = PendingHistory.objects.latest("version")
-        self.assertEqual((waiting.actor_id, waiting.reason, waiting.request_id), (self.user.pk, "outage", "r1"))
-        self.assertEqual((waiting.grade, waiting.created), (1.0, timeline_entry(self.user, 3).created))
+        pending = PendingHistory.objects.latest("version")
+        self.assertEqual((pending.actor_id, pending.reason, pending.request_id), (self.user.pk, "outage", "r1"))
+        self.assertEqual((pending.grade, pending.created), (1.0, timeline_entry(self.user, 3).created))
 
-    def test_the_client_reads_what_waits(self):
+    def test_the_client_reads_pending_entries(self):
         self.write_through_an_outage()
         with assert_queries(default=2, student_module_history=1):
             states = [state.state for state in self.client.get_history(self.user.username, usage("block"))]
         self.assertEqual(states, [{"a": 3}, {"a": 2}, {"a": 2}, {"a": 1}])
 
-    def test_what_waits_rolls_back_with_its_state(self):
+    def test_pending_entries_roll_back_with_their_state(self):
         with history_outage(), self.assertRaises(ZeroDivisionError), transaction.atomic():
             self.set(1)
             self.assertEqual(PendingHistory.objects.count(), 1)
             raise ZeroDivisionError
         self.assertFalse(PendingHistory.objects.exists())
 
-    def test_delivery_moves_what_waits_and_changes_no_timeline(self):
+    def test_delivery_moves_pending_entries_and_changes_no_timeline(self):
         self.write_through_an_outage()
         before = versions(self.user)
-        result = deliver(batch_size=1)
+        with patch.object(delivery, "BATCH_SIZE", 1):
+            result = deliver()
         self.assertEqual((result.delivered, result.refused, result.error), (2, 0, None))
         self.assertFalse(PendingHistory.objects.exists())
         self.assertEqual(versions(self.user), before)
@@ -83,14 +85,14 @@ class Waiting(TransactionTestCase):
         deliver()
         self.assertEqual((StudentModuleHistory.objects.count(), PendingHistory.objects.count()), (4, 0))
 
-    def test_delivery_during_the_outage_leaves_all_waiting(self):
+    def test_delivery_during_the_outage_leaves_all_pending(self):
         with history_outage():
             self.set(1)
             result = deliver()
         self.assertIsNotNone(result.error)
         self.assertEqual(PendingHistory.objects.count(), 1)
 
-    def test_a_deleted_row_is_complete_while_its_end_waits(self):
+    def test_a_deleted_row_is_complete_while_its_last_entry_is_pending(self):
         self.set(1)
         with history_outage():
             StudentModule.objects.get().delete()
@@ -100,9 +102,8 @@ class Waiting(TransactionTestCase):
 
     def test_the_command_returns_when_everything_is_delivered_and_raises_otherwise(self):
         cases = [
-            ({"dry_run": True}, 0, "3 entries wait", "", 3),
-            ({"limit": 1}, 3, "Delivered 1 entries", "Run `manage.py deliver_history` again.", 2),
-            ({}, 0, "Delivered 2 entries", "", 0),
+            ({"dry_run": True}, 0, "3 entries are pending", "", 3),
+            ({}, 0, "Delivered 3 entries", "", 0),
             ({}, 0, "Delivered 0 entries", "", 0),
         ]
         with history_outage():
@@ -125,8 +126,20 @@ class Waiting(TransactionTestCase):
             self.set(1)
             self.set(2)
             self.assertEqual(exit_code("deliver_history"), 1)
-        self.assertEqual(exit_code("deliver_history", "--limit=1"), 3)
+        with stopped_after(1):
+            self.assertEqual(exit_code("deliver_history"), 3)
+        self.assertEqual(PendingHistory.objects.count(), 1)
         self.assertEqual(exit_code("deliver_history"), 0)
+
+    def test_the_command_that_is_stopped_names_the_fix(self):
+        with history_outage():
+            for value in range(3):
+                self.set(value)
+        with stopped_after(2):
+            done = run_command("deliver_history")
+        self.assertEqual((done.code, PendingHistory.objects.count()), (3, 1))
+        self.assertIn("Delivered 2 entries", done.output)
+        self.assertIn("Run `manage.py deliver_history` again.", done.message)
 
     def test_a_refused_entry_does_not_hold_up_the_others(self):
         with history_outage():
@@ -142,7 +155,7 @@ class Waiting(TransactionTestCase):
 
         write = write_ahead.write_entries
         with patch("history.recording.delivery.write_entries", refuse):
-            result = deliver(batch_size=10)
+            result = deliver()
         self.assertEqual((result.delivered, result.refused), (2, 1))
         self.assertEqual(PendingHistory.objects.get(), poison)
 
@@ -169,6 +182,19 @@ class Waiting(TransactionTestCase):
         with patch("history.recording.write_ahead.write_entries", once_deadlocked):
             self.set(1)
         self.assertEqual((len(calls), PendingHistory.objects.count()), (2, 0))
+
+
+@contextmanager
+def stopped_after(count):
+    """Stop deliver_history by a signal after so many entries, which are delivered one by one."""
+
+    @contextmanager
+    def stopped():
+        yield Mock(is_set=Mock(side_effect=[False] * count + [True]))
+
+    command = "history.management.commands.deliver_history.stopped_by_signals"
+    with patch.object(delivery, "BATCH_SIZE", 1), patch(command, stopped):
+        yield
 
 
 def timeline_entry(user, version):

@@ -1,4 +1,4 @@
-"""Where the project says so, the entries of a deleted row go too: when its deletion is committed, and not before."""
+"""With HISTORY_ON_DELETE = 'erase', the entries of a deleted row are erased when its deletion commits."""
 
 from django.db import transaction
 from django.test import TransactionTestCase, override_settings

@@ -1,6 +1,6 @@
-"""Health tells whether the history is kept: by function, by command, by check and by a page.
+"""Health reports whether changes are recorded: by function, command, check and page.
 
-TransactionTestCase: the outages are real, and leave what waits committed.
+TransactionTestCase: the outages are real, and pending entries are committed.
 """
 
 import json
@@ -11,7 +11,7 @@ from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 
 from history.api import deliver, health
-from history.checks import check_waiting_age
+from history.checks import check_pending_age
 from history.models import PendingHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.testing import UserFactory, assert_queries
@@ -28,7 +28,7 @@ class HealthReports(TransactionTestCase):
         DjangoXBlockUserStateClient(self.user).set(self.user.username, usage("block"), {"a": 1})
 
     def outage(self, *, age=timedelta(0)):
-        """Leave one entry waiting, as old as asked."""
+        """Leave one pending entry of the given age."""
         with history_outage():
             DjangoXBlockUserStateClient(self.user).set(self.user.username, usage("block"), {"a": 2})
             during = health()
@@ -50,7 +50,7 @@ class HealthReports(TransactionTestCase):
         self.assertTrue(after.healthy)
         self.assertEqual(after.pending, 1)
 
-    def test_what_waits_too_long_is_a_problem_for_the_command_and_the_check(self):
+    def test_the_command_and_the_check_report_overdue_entries(self):
         self.outage(age=timedelta(hours=2))
         asked = run_command("history_health", json=True)
         self.assertEqual((json.loads(asked.output)["overdue"], asked.code), (True, 1))
@@ -71,10 +71,10 @@ class HealthReports(TransactionTestCase):
         self.assertEqual(asked.code, 1)
         self.assertIn("Run `manage.py migrate --database student_module_history`", asked.message)
 
-    def test_the_check_of_what_waits_asks_the_state_s_database_alone(self):
+    def test_the_check_of_pending_entries_queries_default_alone(self):
         self.outage(age=timedelta(hours=2))
         with assert_queries(default=3):
-            (found,) = check_waiting_age(None, databases=["default"])
+            (found,) = check_pending_age(None, databases=["default"])
         self.assertEqual(found.id, "history.W001")
 
     @override_settings(HISTORY_DATABASE_ALIAS="nowhere")
@@ -83,7 +83,7 @@ class HealthReports(TransactionTestCase):
         self.assertEqual((found.reachable, found.healthy), (False, False))
         self.assertIn("nowhere", found.error)
 
-    def test_the_page_says_that_learners_can_work_during_an_outage(self):
+    def test_the_page_answers_200_during_an_outage(self):
         with history_outage():
             response = self.client.get("/health/")
         self.assertEqual((response.status_code, response.json()["history"]["healthy"]), (200, False))

@@ -1,6 +1,6 @@
-"""An outage of the history database costs a learner nothing, whichever way the state is written.
+"""An outage of the history database costs a learner nothing, for every way to write the state.
 
-TransactionTestCase: the outages are real, and what waits must be seen committed.
+TransactionTestCase: the outages are real, and pending entries must be committed.
 """
 
 from unittest import mock, skipIf
@@ -55,13 +55,13 @@ class Outages(TransactionTestCase):
                 with self.subTest(way=way):
                     write()
         for key in ("block", "new", "bulk"):
-            told = [entry.version for entry in timeline(self.user, usage(key))]
-            self.assertEqual(told, list(range(len(told), 0, -1)))
+            versions_shown = [entry.version for entry in timeline(self.user, usage(key))]
+            self.assertEqual(versions_shown, list(range(len(versions_shown), 0, -1)))
         waited = PendingHistory.objects.count()
         self.assertEqual(deliver().delivered, waited)
         for row in StudentModule.objects.all():
-            told = [entry.version for entry in timeline(self.user, row.usage_key)]
-            self.assertEqual(told, list(range(row.version, 0, -1)))
+            versions_shown = [entry.version for entry in timeline(self.user, row.usage_key)]
+            self.assertEqual(versions_shown, list(range(row.version, 0, -1)))
 
     def test_a_learner_may_be_deleted(self):
         learner_id = self.user.pk
@@ -92,7 +92,7 @@ class Outages(TransactionTestCase):
                 self.client.set(self.user.username, usage("block"), {"answer": 3})
             self.assertEqual(breaker.state, "open")
 
-    def test_a_write_that_is_interrupted_says_nothing_about_the_database(self):
+    def test_an_interrupted_write_is_neither_a_failure_nor_a_success(self):
         with fresh_breaker():
             with mock.patch("history.recording.write_ahead.write_entries", side_effect=KeyboardInterrupt):
                 self.assertRaises(KeyboardInterrupt, self.client.set, self.user.username, usage("block"), {"answer": 2})
@@ -110,7 +110,7 @@ class Outages(TransactionTestCase):
             self.assertEqual(breaker.state, "closed")
         self.assertFalse(PendingHistory.objects.exists())
 
-    def test_types_that_are_not_recorded_do_not_wait(self):
+    def test_types_that_are_not_recorded_have_no_pending_entries(self):
         with history_outage():
             self.client.set(self.user.username, usage("block", "html"), {"a": 1})
         self.assertFalse(PendingHistory.objects.exists())

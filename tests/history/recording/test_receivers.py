@@ -1,4 +1,4 @@
-"""Every version of a recorded type is one entry, whichever way it is written."""
+"""Every version of a recorded block type has one entry, for every way to write it."""
 
 import json
 
@@ -10,7 +10,8 @@ from kvstore.api import DjangoXBlockUserStateClient, set_score
 from kvstore.keys import block_address
 from kvstore.models import StudentModule
 from kvstore.signals import RESTORED
-from kvstore.storage.writing import set_fields, write_states
+from kvstore.storage.changes import set_fields
+from kvstore.storage.writing import write_states
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
 from tests.history.outages import rolled_back
 from tests.kvstore.cache.blocks import usage
@@ -33,7 +34,7 @@ class OneEntryForEachVersion(TestCase):
     def row(self, usage_key=None):
         return StudentModule.objects.get(student=self.user, module_state_key=usage_key or self.block)
 
-    def test_whichever_way_it_is_written(self):
+    def test_every_way_to_write(self):
         ways = {
             "client.set": lambda: self.client.set(self.user.username, self.block, {"answer": 1}),
             "client.set_many": lambda: self.client.set_many(self.user.username, {self.block: {"other": 2}}),
@@ -89,7 +90,7 @@ class OneEntryForEachVersion(TestCase):
         entries = StudentModuleHistory.objects.values_list("student_module_id", "version", "action")
         self.assertCountEqual(entries, [(row.pk, 1, "created") for row in rows])
 
-    def test_a_writer_may_say_what_was_done(self):
+    def test_a_writer_may_name_the_action(self):
         addresses = [block_address(usage(name)) for name in ("block", "new")]
         self.client.set(self.user.username, self.block, {"answer": 1})
         again = dict.fromkeys(addresses, set_fields({"answer": 2}))
@@ -97,12 +98,12 @@ class OneEntryForEachVersion(TestCase):
         actions = StudentModuleHistory.objects.order_by("student_module_id", "version").values_list("action", flat=True)
         self.assertEqual(list(actions), ["created", "restored", "restored"])
 
-    def test_writing_what_is_stored_already_is_no_version(self):
+    def test_writing_the_stored_values_makes_no_version(self):
         for _ in range(2):
             self.client.set(self.user.username, self.block, {"answer": 1})
         self.assertEqual(StudentModuleHistory.objects.count(), 1)
 
-    def test_nobody_is_named_where_nobody_said(self):
+    def test_without_a_context_an_entry_has_no_actor(self):
         self.client.set(self.user.username, self.block, {"answer": 1})
         entry = StudentModuleHistory.objects.get()
         self.assertEqual((entry.actor_id, entry.reason, entry.request_id), (None, "", ""))
@@ -118,7 +119,7 @@ class OneEntryForEachVersion(TestCase):
 class RecordedTypes(TestCase):
     databases = {"default", HISTORY}
 
-    def test_the_setting_says_which_types_are_recorded(self):
+    def test_the_setting_selects_the_recorded_types(self):
         user = UserFactory()
         client = DjangoXBlockUserStateClient(user)
         keys = {name: usage("block", name) for name in ("problem", "video", "Problem")}
@@ -140,11 +141,11 @@ class RecordedTypes(TestCase):
 
 
 class Phantoms(TestCase):
-    """An inner transaction that rolls back leaves its entries, since those commit by themselves."""
+    """An inner transaction that rolls back leaves its entries, because they commit independently."""
 
     databases = {"default", HISTORY}
 
-    def test_the_real_version_stands_beside_a_phantom_that_stays_as_it_is(self):
+    def test_the_real_version_is_stored_beside_an_unchanged_phantom(self):
         row = StudentModuleFactory(module_state_key=usage("block"), state='{"answer": 0}')
         with rolled_back(), change_context(actor=row.student, reason="phantom", request_id="phantom"):
             set_score(row.student_id, row.module_state_key, 9, 9)

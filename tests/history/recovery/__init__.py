@@ -1,0 +1,1 @@
+"""Tests of recovery after `default` was restored from a backup."""

@@ -1,4 +1,4 @@
-"""Which entry recovery chooses, on random histories of one row: with rollbacks, outages, deletions and two restores."""
+"""The entry that recovery chooses, on random histories of one row: rollbacks, outages, deletions and two restores."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django.test import SimpleTestCase
 
-from history.recovery.plan import Period, Present, plan
+from history.recovery.plan import Period, PresentVersion, plan
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ALWAYS = Period(None, datetime.max.replace(tzinfo=UTC))
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 
 
 class World:
-    """One row id: the entries in the history, those that are pending, and the committed chain, oldest first."""
+    """One row id: the delivered entries, the pending entries, and the committed chain, oldest first."""
 
     def __init__(self, seed, *, outages=True, deletions=True):
         self.random = random.Random(seed)
@@ -39,7 +39,7 @@ class World:
         if not self.chain or self.chain[-1].action == "deleted":
             return None
         last = self.chain[-1]
-        return Present(last.version, last.digest, last.created)
+        return PresentVersion(last.version, last.digest, last.created)
 
     def transact(self):
         """Run one transaction, which is committed or rolled back."""
@@ -68,7 +68,7 @@ class World:
         return Entry(7, version, action, moment, transaction, previous, str(next(self.numbers)).encode())
 
     def deliver(self, pending):
-        """Deliver what was deleted at once, and everything sometimes."""
+        """Deliver a deletion at once, and everything sometimes."""
         delivered = self.pending if self.random.random() < 0.1 else [one for one in pending if one.action == "deleted"]
         if not self.outages or delivered:
             self.history += delivered
@@ -124,7 +124,7 @@ class Choosing(SimpleTestCase):
             self.assertEqual((found.missing, found.diverged), ([], []))
         self.assertGreater(exact, HISTORIES / 3)
 
-    def test_only_what_was_committed_where_proof_is_asked_for(self):
+    def test_only_committed_versions_where_proof_is_required(self):
         restored = 0
         for world in self.worlds(outages=False):
             lost = self.lose(world)

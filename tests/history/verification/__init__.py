@@ -1,0 +1,1 @@
+"""Tests of verification: comparing both databases, seals, tampering, exports."""

@@ -1,9 +1,12 @@
-"""Seals in files, and both verifications of the history as a caller of the commands gets them."""
+"""Writes seals to files, and runs verification as a caller of the commands."""
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 from django.core.management import CommandError, call_command
 
@@ -16,6 +19,15 @@ class Report(NamedTuple):
     """kind, row id and versions of each"""
     sums: dict[str, Any]
     error: str
+
+
+@contextmanager
+def batches_of(size: int) -> Iterator[None]:
+    """Read so many row ids at once, in a seal and in both verifications."""
+    with ExitStack() as stack:
+        for module in ("seals", "seal_check", "verify"):
+            stack.enter_context(mock.patch(f"history.verification.{module}.BATCH_SIZE", size))
+        yield
 
 
 def seal_into(path: Path, **options: Any) -> dict[str, Any]:

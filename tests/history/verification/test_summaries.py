@@ -1,6 +1,6 @@
 """Verification reads states only to compute digests, and reads every row id that has entries.
 
-TransactionTestCase, because verification locks rows and reads what was committed.
+TransactionTestCase, because verification locks rows and reads committed data.
 """
 
 from django.db import connections
@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from history.models import PendingHistory
 from history.reading.scan import delivered, next_row_ids
-from history.verification.summaries import checks_between
+from history.verification.summaries import summaries_between
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.querysets import unguarded
@@ -90,6 +90,6 @@ class Evidence(TransactionTestCase):
         self.assertEqual(PendingHistory.objects.count(), 2)
         self.assertEqual(next_row_ids(0, 10), [self.row_id, row_id])
         self.assertEqual(next_row_ids(0, 1), [self.row_id])
-        (check,) = checks_between(row_id, row_id, with_digests=True)
-        self.assertEqual((check.entries, check.committed, check.altered), (2, 2, []))
+        (summary,) = summaries_between(row_id, row_id, with_digests=True)
+        self.assertEqual((summary.entries, summary.outside, summary.gaps, summary.altered), (2, [], [], []))
         self.assertEqual(verify_history().sums["entries"], 5)

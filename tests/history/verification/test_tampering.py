@@ -149,7 +149,7 @@ class Tampering(TransactionTestCase):
         self.assert_found("the newest entry is removed", [5], line=f"row {self.row_id}: versions 1 to 4")
 
     def test_an_entry_is_inserted(self):
-        """No digest leads to it, so no reader shows it and no export has it."""
+        """No digest refers to it, so no reader shows it and no export has it."""
         stored = self.stored()
         self.insert(with_digest(stored[3]._replace(state='{"answer":0}')))
         self.assert_found("an entry is inserted", [3], line="5 entries, 0 wrong")
@@ -183,7 +183,7 @@ class Tampering(TransactionTestCase):
 
 
 class Documented(SimpleTestCase):
-    def test_the_table_of_the_documentation_has_what_is_found(self):
+    def test_the_table_of_the_documentation_lists_the_findings(self):
         text = (REFERENCE / "digests.md").read_text(encoding="utf-8")
         table = text.partition("| change by SQL |")[2].partition("\n\n")[0].splitlines()[2:]
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]

@@ -1,11 +1,12 @@
-"""Verification finds what is wrong between the two databases, mends what it can prove, and names the rest.
+"""Verification finds differences between the two databases, repairs them where it has proof, and reports the rest.
 
-TransactionTestCase, because verification locks rows and reads what was committed.
+TransactionTestCase, because verification locks rows and reads committed data.
 """
 
 import json
 from datetime import timedelta
 
+from django.core.management import CommandError, call_command
 from django.test import TransactionTestCase, override_settings
 
 from history.api import timeline
@@ -18,6 +19,7 @@ from kvstore.querysets import unguarded
 from kvstore.testing import UserFactory
 from tests.history.commands import exit_code, run_command
 from tests.history.outages import history_outage, rolled_back
+from tests.history.verification.sealing import batches_of
 from tests.kvstore.cache.blocks import usage
 
 LONG_AGO = timedelta(days=1)
@@ -54,14 +56,15 @@ class Verifying(TransactionTestCase):
 
     def test_nothing_is_wrong(self):
         self.assertEqual(self.problems(), [])
-        self.assertEqual(self.problems(batch_size=1), [])
+        with batches_of(1):
+            self.assertEqual(self.problems(), [])
 
-    def test_what_waits_is_not_missing(self):
+    def test_pending_entries_are_not_missing(self):
         with history_outage():
             self.client.set(self.user.username, usage("block"), {"a": 9})
         self.assertEqual(self.problems(), [])
 
-    def told(self):
+    def timeline_values(self):
         return [json.loads(entry.state)["a"] for entry in timeline(self.user, usage("block"))]
 
     def test_a_phantom_is_named_and_stays(self):
@@ -71,10 +74,10 @@ class Verifying(TransactionTestCase):
             self.client.set(self.user.username, usage("block"), {"a": value})
             for repair in (True, False):
                 self.assertEqual(self.problems(repair=repair), [("phantom", [5], False)])
-        self.assertEqual(self.told(), [5, 4, 3, 2, 1])
+        self.assertEqual(self.timeline_values(), [5, 4, 3, 2, 1])
         self.assertEqual(self.entry(5).count(), 2)
 
-    def test_a_pending_version_beside_a_phantom_is_no_gap(self):
+    def test_a_pending_version_beside_a_phantom_is_not_a_gap(self):
         with rolled_back():
             self.client.set(self.user.username, usage("block"), {"a": "undone"})
         with history_outage():
@@ -94,11 +97,11 @@ class Verifying(TransactionTestCase):
         expected = [("branch", [5], False), ("phantom", [6], False)]
         self.assertEqual(self.problems(repair=True), expected)
         self.assertEqual([json.loads(self.entry(version).get().state) for version in (5, 6)], [{"a": 5}, {"a": 6}])
-        self.assertEqual(self.told(), [4, 3, 2, 1])
+        self.assertEqual(self.timeline_values(), [4, 3, 2, 1])
         self.client.set(self.user.username, usage("block"), {"a": 7})
         self.client.set(self.user.username, usage("block"), {"a": 8})
         self.assertEqual(self.problems(), expected)
-        self.assertEqual(self.told(), [8, 7, 4, 3, 2, 1])
+        self.assertEqual(self.timeline_values(), [8, 7, 4, 3, 2, 1])
 
     def test_an_altered_entry_is_named(self):
         for changes in ({"grade": 1}, {"state": "{}"}, {"actor_id": 1}, {"reason": "x"}, {"request_id": "x"}):
@@ -110,13 +113,13 @@ class Verifying(TransactionTestCase):
                 self.entry(2).update(**before)
         self.assertEqual(self.problems(), [])
 
-    def test_a_malformed_digest_and_one_of_a_newer_format_are_told_apart(self):
+    def test_a_malformed_digest_differs_from_one_of_a_newer_format(self):
         digest = self.entry(1).get().digest
         for stored, kind in ((digest[:20], "altered"), (b"\x02" + digest[1:], "format")):
             with self.subTest(kind):
                 self.entry(1).update(digest=stored)
                 self.assertIn((kind, [1], False), self.problems())
-                self.assertEqual(self.told(), [4, 3, 2])
+                self.assertEqual(self.timeline_values(), [4, 3, 2])
                 self.entry(1).update(digest=digest)
 
     def test_a_gap_is_named_and_stays(self):
@@ -130,19 +133,19 @@ class Verifying(TransactionTestCase):
         self.assertEqual(self.problems(repair=True), [("gap", [4], False)])
         newest = next(timeline(self.user, usage("block")))
         self.assertEqual((newest.version, newest.state, newest.reason), (5, '{"a":4}', "recorded by verify_history"))
-        self.assertEqual(self.told(), [4, 3, 2, 1])
+        self.assertEqual(self.timeline_values(), [4, 3, 2, 1])
 
     def test_a_change_of_the_row_past_the_store_is_recorded(self):
         rows = unguarded(StudentModule, "default").filter(pk=self.row.pk)
         for version, changes in ((4, {"state": '{"a": 0}'}), (5, {"grade": 1.0})):
             rows.update(**changes)
             self.assert_repairs("differs", [version])
-        self.assertEqual(self.told(), [0, 0, 4, 3, 2, 1])
+        self.assertEqual(self.timeline_values(), [0, 0, 4, 3, 2, 1])
 
     def test_a_row_without_any_entry_gets_one_of_its_present_state(self):
         delivered().filter(student_module_id=self.row.pk).delete()
         self.assert_repairs("unrecorded", [4])
-        self.assertEqual(self.told(), [4])
+        self.assertEqual(self.timeline_values(), [4])
 
     def vanish(self):
         unguarded(StudentModule, "default").filter(pk=self.row.pk)._raw_delete("default")
@@ -176,7 +179,7 @@ class Verifying(TransactionTestCase):
         self.assert_repairs("erasable", [5])
         self.assertFalse(delivered().filter(student_module_id=self.row.pk).exists())
 
-    def test_entries_of_a_row_that_had_the_id_before_are_told_apart(self):
+    def test_entries_of_an_earlier_row_with_the_same_id_are_distinguished(self):
         other = UserFactory()
         self.copy(self.entry(1).get(), version=9, student_id=other.pk)
         self.age(9)
@@ -198,7 +201,7 @@ class Verifying(TransactionTestCase):
         self.assertEqual([(found["problem"], found["versions"]) for found in problems], [("gap", [2])])
         self.assertEqual((sums["rows"], sums["entries"], sums["problems"]), (3, 4, {"gap": 1}))
 
-    def test_phantoms_alone_are_no_failure_of_the_command(self):
+    def test_phantoms_alone_do_not_fail_the_command(self):
         with rolled_back():
             self.client.set(self.user.username, usage("block"), {"a": "undone"})
         output, code = self.command()
@@ -220,6 +223,11 @@ class Verifying(TransactionTestCase):
         self.assertEqual(exit_code("verify_history"), 0)
         self.entry(2).delete()
         self.assertEqual(exit_code("verify_history"), 1)
+
+    def test_bad_arguments(self):
+        for argument in ("--after=-1", "--after=x", "--sleep=-1", "--sleep=nan"):
+            with self.subTest(argument=argument), self.assertRaises(CommandError):
+                call_command("verify_history", argument)
 
     def test_the_command_succeeds_where_nothing_is_wrong(self):
         output, code = self.command()

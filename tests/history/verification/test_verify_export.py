@@ -1,4 +1,4 @@
-"""An export is verified without the product: by the script of the documentation, in a Python that has nothing of it."""
+"""The documented script verifies an export in a Python without the product."""
 
 import csv
 import io
@@ -147,7 +147,7 @@ class Tampered(ScriptTestCase):
         named = "row 7, version 2 (line 1): version 1, whose digest it names, was changed or is missing"
         self.assert_script(WRONG, named, "".join(json_lines([newest, forged])))
 
-    def test_a_row_whose_digests_are_all_computed_again_has_another_newest_digest(self):
+    def test_computing_all_digests_of_a_row_again_changes_the_newest_digest(self):
         """Only the digest of the newest version, kept elsewhere, finds this."""
         genuine, forged = chain(["{}", '{"a":1}']), chain(["{}", '{"a":0}'])
         for entries in (genuine, forged):
@@ -173,7 +173,7 @@ class Tampered(ScriptTestCase):
             self.assert_script(UNCHECKED, "cannot be checked", text[:end])
         self.assert_script(UNCHECKED, "0 entries", "")
 
-    def test_what_is_no_export(self):
+    def test_files_that_are_not_an_export(self):
         for text in (
             *("{}\n", "[]\n", "7\n", "null\n", '"\x1b[31m"\n', "{\n", "\n", "a,b\n", b"\xff\xfe\x00", b"\x00" * 10),
             *("[" * 100_000 + "\n", '{"version": ' + "9" * 5000 + "}\n", "".join(csv_lines(chain(["{}"])))),
@@ -216,7 +216,7 @@ class Exported(ScriptTestCase, TestCase):
         text = self.printed(f"id:{learner.pk}", BLOCK)
         self.assert_script(UNCHANGED, f"{len(states)} entries, 0 wrong", text)
 
-    def test_what_the_store_wrote_with_its_digests_in_json_and_csv(self):
+    def test_entries_of_the_store_have_their_digests_in_json_and_csv(self):
         learner = UserFactory()
         for answer in ("a", "é", "\U0001f30a"):
             DjangoXBlockUserStateClient(learner).set(learner.username, usage("tides"), {"answer": answer})

@@ -1,0 +1,1 @@
+"""Tests of FieldDataCache and DjangoKeyValueStore: prefetching, scopes, unread fields."""

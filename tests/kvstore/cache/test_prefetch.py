@@ -1,4 +1,4 @@
-"""What a FieldDataCache loads, for which blocks, their descendants and their asides."""
+"""A FieldDataCache loads the fields of blocks, their descendants and their asides."""
 
 from types import SimpleNamespace
 
@@ -87,13 +87,13 @@ class Descendants(Prefetching):
             cache.add_block_descendents(self.root)
         self.assert_held(cache, "root", "left", "right", "leaf", "deep")
 
-    def test_what_is_loaded_is_not_loaded_again(self):
+    def test_loaded_fields_are_not_loaded_again(self):
         cache = self.descendants()
         with assert_queries():
             cache.add_blocks_to_cache([self.root, self.left, self.right])
             cache.add_block_descendants(self.root)
 
-    def test_a_block_that_chooses_its_children_is_asked_once_its_own_state_is_loaded(self):
+    def test_children_of_a_dynamic_block_are_chosen_after_its_state_is_loaded(self):
         asked_with = []
 
         def chosen():
@@ -116,7 +116,7 @@ class Descendants(Prefetching):
         self.assert_held(cache, "root", "left", "leaf", "deep")
         self.assert_not_held(cache, "right")
 
-    def test_of_a_library_only_what_the_learner_sees_is_loaded(self):
+    def test_of_a_library_only_the_blocks_that_the_learner_sees_are_loaded(self):
         drawn = [f"drawn{number}" for number in range(10)]
         self.store_states(*drawn, *(f"left_out{number}" for number in range(990)))
 
@@ -132,7 +132,7 @@ class Descendants(Prefetching):
         library.get_children = every_child
         with CaptureQueriesContext(connection) as captured:
             cache = self.descendants(library)
-        # The library itself, whose state may say what was drawn, and then all that was.
+        # First the library itself, with the selection in its state, then the selected blocks.
         self.assertEqual(len(captured), 2)
         self.assertNotIn("left_out", "".join(query["sql"] for query in captured))
         self.assert_held(cache, *drawn)
@@ -152,7 +152,7 @@ class Descendants(Prefetching):
         self.assert_held(cache, "root", "left")
         self.assert_not_held(cache, "leaf")
 
-    def test_a_block_that_says_it_does_not_choose_is_taken_with_all_its_children(self):
+    def test_all_children_of_a_block_without_dynamic_children_are_loaded(self):
         root = block(
             usage("root"),
             [Scope.user_state],
@@ -186,7 +186,7 @@ class Asides(Prefetching):
         DjangoKeyValueStore(self.cache()).set(self.aside_key(Scope.user_state, "acid_aside"), 1)
         self.assertEqual(StudentModule.objects.get().module_type, "acid_aside")
 
-    def test_an_aside_given_as_a_block_is_loaded_as_what_it_is(self):
+    def test_an_aside_given_as_a_block_is_loaded_as_an_aside(self):
         key = self.aside_key(Scope.user_state, "acid_aside")
         DjangoKeyValueStore(self.cache()).set(key, "stored")
         aside = AcidAside(

@@ -1,4 +1,4 @@
-"""Which scopes and keys have a place in the store, and which places are one or apart."""
+"""Supported scopes and keys, and which of them share stored values."""
 
 from opaque_keys.edx.asides import AsideUsageKeyV2
 from xblock.exceptions import InvalidScopeError

@@ -1,4 +1,4 @@
-"""The store as a block sees it: each operation in each scope, and whose keys it takes."""
+"""Each operation of the store in each scope, and the keys that it refuses."""
 
 import subprocess
 import sys
@@ -57,7 +57,7 @@ class StoreTestCase(TestCase):
 
 
 class Operations(StoreTestCase):
-    def test_what_was_set_is_there_now_and_in_the_next_request(self):
+    def test_a_set_value_is_present_now_and_in_the_next_request(self):
         for scope in NAMED_SCOPES:
             store, key = self.store(), self.key(scope)
             for value in ("first", {"second": [1]}, None):
@@ -67,7 +67,7 @@ class Operations(StoreTestCase):
                         self.assertTrue(reader.has(key))
                         self.assertEqual(reader.get(key), value)
 
-    def test_what_was_deleted_is_missing_now_and_in_the_next_request_and_can_be_set_again(self):
+    def test_a_deleted_value_is_missing_now_and_in_the_next_request_and_can_be_set_again(self):
         for scope in NAMED_SCOPES:
             store, key = self.store(), self.key(scope)
             store.set_many({key: "value", self.key(scope, "sibling"): "kept"})
@@ -98,7 +98,7 @@ class Operations(StoreTestCase):
                     self.assertEqual(store.get(self.key(scope, name)), value)
                 self.assertFalse(store.has(self.key(scope, "gone")))
 
-    def test_values_may_be_changed_by_whoever_gave_or_got_them(self):
+    def test_the_store_keeps_values_that_callers_change_after_set_or_get(self):
         for scope in NAMED_SCOPES:
             store, key, given = self.store(), self.key(scope), {"list": [1]}
             store.set(key, given)
@@ -127,7 +127,7 @@ class Operations(StoreTestCase):
                 self.assertFalse(store.has(key))
                 self.assertEqual(store.get(beside), [3])
 
-    def test_a_field_keeps_what_another_request_wrote_beside_it(self):
+    def test_a_write_of_a_field_keeps_the_other_fields_of_another_request(self):
         for scope in NAMED_SCOPES:
             first, second = self.store(), self.store()
             first.set(self.key(scope, "one"), 1)
@@ -168,7 +168,7 @@ class Operations(StoreTestCase):
         self.assertEqual(self.store(other).get(key_for(Scope.user_state_summary, None)), "mine")
 
 
-class WhoseKeys(StoreTestCase):
+class KeysOfOthers(StoreTestCase):
     def test_another_learners_key_is_refused_by_every_operation(self):
         other = UserFactory()
         DjangoKeyValueStore(FieldDataCache([], COURSE, other)).set(key_for(Scope.user_state, other.pk), "theirs")

@@ -1,4 +1,4 @@
-"""What a FieldDataCache did not load is loaded when it is read, never called missing; what belongs to nobody is."""
+"""A FieldDataCache loads missing values when they are read. Values without an owner are missing."""
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
@@ -15,7 +15,7 @@ MODELS = (StudentModule, UserStateSummaryField, PreferencesField, UserInfoField)
 
 
 class UnreadIsNotMissing(Prefetching):
-    def test_what_was_not_asked_for_is_loaded_in_one_query_when_it_is_first_read(self):
+    def test_a_field_that_was_not_prefetched_is_loaded_in_one_query_at_its_first_read(self):
         for scope in NAMED_SCOPES:
             self.cache().set_many({self.key("block", scope, name): name for name in ("one", "two")})
             cache = self.cache()
@@ -26,7 +26,7 @@ class UnreadIsNotMissing(Prefetching):
                     self.assertEqual(cache.get(self.key("block", scope, "two")), "two")
                     self.assertFalse(cache.has(self.key("block", scope, "three")))
 
-    def test_what_was_written_unread_does_not_hide_what_stands_beside_it(self):
+    def test_a_field_written_before_it_was_read_does_not_hide_other_fields(self):
         for scope in NAMED_SCOPES:
             self.cache().set_many({self.key("block", scope, name): "old" for name in ("one", "two")})
             cache = self.cache()
@@ -35,7 +35,7 @@ class UnreadIsNotMissing(Prefetching):
                 values = [cache.get(self.key("block", scope, name)) for name in ("one", "two")]
                 self.assertEqual(values, ["new", "old"])
 
-    def test_what_one_block_does_not_declare_is_not_missing_for_the_next(self):
+    def test_a_field_that_one_block_does_not_declare_is_loaded_for_another(self):
         for scope in NAMED_SCOPES:
             self.cache().set(self.key("block", scope), "stored")
             cache = self.cache([block()])
@@ -43,7 +43,7 @@ class UnreadIsNotMissing(Prefetching):
             with self.subTest(scope=scope):
                 self.assertEqual(cache.get(self.key("block", scope)), "stored")
 
-    def test_what_was_found_missing_undeclared_is_loaded_for_a_block_that_declares_it(self):
+    def test_an_undeclared_field_found_missing_is_loaded_for_a_block_that_declares_it(self):
         for scope in NAMED_SCOPES[:3]:
             self.cache().set(self.key("block", scope), "stored")
             cache = self.cache([block()])
@@ -53,7 +53,7 @@ class UnreadIsNotMissing(Prefetching):
                 self.assertFalse(cache.has(self.key("block", scope, "other")))
                 self.assertEqual(cache.get(self.key("block", scope)), "stored")
 
-    def test_what_is_written_undeclared_is_read_back_without_a_query(self):
+    def test_an_undeclared_field_that_was_written_is_read_without_a_query(self):
         for scope in NAMED_SCOPES[:3]:
             cache = self.cache([block()])
             cache.set(self.key("block", scope), "new")
@@ -102,7 +102,7 @@ class LastModified(Prefetching):
                     self.assertIsNone(cache.last_modified(self.key("block", scope, "never")))
 
 
-class NobodysState(Prefetching):
+class AnonymousState(Prefetching):
     def test_the_anonymous_user_reads_and_stores_nothing_without_a_query(self):
         for scope in NAMED_SCOPES:
             key = key_for(scope, None, "field", usage("block"))

@@ -1,4 +1,4 @@
-"""The client beyond what every client must do: order, chunks, errors at the call, unknown learners."""
+"""The client beyond the shared suite: order, chunks, immediate errors, unknown learners."""
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
@@ -56,7 +56,7 @@ class ClientTestCase(TestCase):
 
 
 class Reading(ClientTestCase):
-    def test_states_come_in_the_order_asked_for_whatever_the_chunks(self):
+    def test_states_are_in_the_requested_order_for_every_chunk_size(self):
         keys = self.store_states(*(f"block{number}" for number in range(25)))
         asked = [*reversed(keys), usage("missing")]
         with self.settings(KVSTORE_CHUNK_SIZE=10), assert_queries(default=3):
@@ -77,7 +77,7 @@ class Reading(ClientTestCase):
         self.assertEqual(self.client.get(other.username, usage("block")).state, {"field": 2})
         self.assertRaises(self.client.DoesNotExist, self.client.get, self.name, usage("block"))
 
-    def test_an_old_key_comes_back_with_its_run(self):
+    def test_an_old_key_is_returned_with_its_run(self):
         for run in ("RunA", "RunB"):
             key = UsageKey.from_string("i4x://Org/C/problem/b").map_into_course(CourseKey.from_string(f"Org/C/{run}"))
             self.client.set(self.name, key, {"run": run})
@@ -90,7 +90,7 @@ class Reading(ClientTestCase):
                 ):
                     self.assertEqual([(state.block_key, state.state) for state in states], [(key, {"run": run})])
 
-    def test_only_the_fields_asked_for_are_returned_and_none_of_them_is_no_state(self):
+    def test_only_the_requested_fields_are_returned_and_without_any_the_state_is_missing(self):
         (key,) = self.store_states("block", one=1, two=2)
         for fields, expected in ((["two"], {"two": 2}), (["one", "none"], {"one": 1}), (iter(["one"]), {"one": 1})):
             with self.subTest(fields=fields):
@@ -134,7 +134,7 @@ class Writing(ClientTestCase):
                 self.client.set(self.name, key, fields)
                 self.assertEqual(StudentModule.objects.get().version, row.version + count)
 
-    def test_emptying_what_is_empty_is_no_version(self):
+    def test_emptying_an_empty_state_makes_no_version(self):
         for number, state in enumerate((None, "{}", "{ }")):
             key = usage(f"block{number}")
             row = StudentModuleFactory(student=self.user, module_state_key=key, state=state)
@@ -149,7 +149,7 @@ class Writing(ClientTestCase):
         self.client.set(self.name, key, {})
         self.assertEqual(self.client.get(self.name, key).state, {"field": 1})
 
-    def test_deleting_what_is_missing_changes_nothing(self):
+    def test_deleting_a_missing_field_changes_nothing(self):
         never = StudentModuleFactory(student=self.user, module_state_key=usage("never"))
         (key,) = self.store_states("block", field=1)
         self.client.delete_many(self.name, [never.module_state_key, usage("none")])
@@ -194,7 +194,7 @@ class ErrorsAtTheCall(ClientTestCase):
             with self.subTest(key=key), self.assertRaises(UnusableKey):
                 self.client.iter_all_for_course(key)
 
-    def test_what_is_absent_is_an_error_when_called(self):
+    def test_absent_operations_raise_an_error_when_called(self):
         for name in ("get", "get_history"):
             with self.subTest(method=name), self.assertRaises(self.client.DoesNotExist):
                 self.calls(usage("missing"))[name]()
@@ -205,7 +205,7 @@ class ErrorsAtTheCall(ClientTestCase):
             self.client.get_history(self.name, key)
 
 
-class Nobody(ClientTestCase):
+class AnonymousUserClient(ClientTestCase):
     def assert_nothing_to_read(self, client, name):
         self.client = client
         calls = self.calls(usage("block"), name=name)

@@ -1,4 +1,6 @@
-"""The client's walks over many rows, corrupt ones among them, and its history of one block."""
+"""The client iterates over many rows, with corrupt ones, and reads the history of one block."""
+
+from unittest import mock
 
 from django.db import connection
 from opaque_keys.edx.asides import AsideUsageKeyV2
@@ -6,6 +8,7 @@ from xblock.fields import Scope
 
 from kvstore.api import CorruptState
 from kvstore.models import StudentModule
+from kvstore.storage import reading
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
 from tests.kvstore.cache.blocks import COURSE, usage
 from tests.kvstore.storage.test_client import OTHER_COURSE, ClientTestCase
@@ -21,7 +24,7 @@ class Walking(ClientTestCase):
         self.client.delete(users[3].username, usage("block"))
         StudentModuleFactory(student=self.user, module_state_key=usage("block"))
         self.client.set(self.name, OTHER_COURSE.make_usage_key("problem", "block"), {"field": 0})
-        with self.settings(KVSTORE_BATCH_SIZE=2), assert_queries(default=4):
+        with mock.patch.object(reading, "BATCH_SIZE", 2), assert_queries(default=4):
             found = list(self.client.iter_all_for_block(usage("block")))
         expected = [(user.username, user.pk) for user in users if user != users[3]]
         self.assertEqual([(state.username, state.state["field"]) for state in found], expected)
@@ -34,15 +37,15 @@ class Walking(ClientTestCase):
         self.client.set_many(self.name, {aside: {"field": 1}, video: {"field": 1}})
         self.client.set(self.name, OTHER_COURSE.make_usage_key("problem", "block"), {"field": 0})
         for block_type, count in ((None, 7), ("problem", 5), ("notes", 1), ("video", 1), ("Video", 0)):
-            with self.subTest(block_type=block_type), self.settings(KVSTORE_BATCH_SIZE=3):
+            with self.subTest(block_type=block_type), mock.patch.object(reading, "BATCH_SIZE", 3):
                 with assert_queries(default=count // 3 + 1):
                     found = list(self.client.iter_all_for_course(COURSE, block_type))
                 self.assertEqual(len({state.block_key for state in found}), count)
         self.assertEqual(next(self.client.iter_all_for_course(COURSE, "notes")).block_key, aside)
 
-    def test_rows_that_come_or_go_meanwhile_neither_repeat_nor_hide_others(self):
+    def test_rows_created_or_deleted_during_a_walk_neither_repeat_nor_hide_others(self):
         keys = self.store_states(*(f"block{number}" for number in range(6)))
-        with self.settings(KVSTORE_BATCH_SIZE=2):
+        with mock.patch.object(reading, "BATCH_SIZE", 2):
             states = self.client.iter_all_for_course(COURSE)
             found = [next(states).block_key, next(states).block_key]
             StudentModule.objects.get(module_state_key=keys[0]).delete()
@@ -76,7 +79,7 @@ class CorruptRows(ClientTestCase):
             self.assertIn("25 row(s) of xblock_kvstore_studentmodule", str(caught.exception))
             self.assertEqual(len(logged.records), 25)
 
-    def test_a_block_whose_state_is_corrupt_is_not_called_missing(self):
+    def test_a_block_with_corrupt_state_is_not_reported_as_missing(self):
         with self.assertLogs("kvstore", "ERROR"), self.assertRaises(CorruptState) as caught:
             self.client.get(self.name, self.keys[3])
         self.assertEqual(caught.exception.row_ids, (self.bad[0],))
@@ -112,7 +115,7 @@ class History(ClientTestCase):
         self.assertEqual(moments[0], StudentModule.objects.get().modified)
         self.assertEqual({(state.username, state.block_key) for state in found}, {(self.name, key)})
 
-    def test_a_write_that_changes_nothing_is_no_version(self):
+    def test_a_write_that_changes_nothing_makes_no_version(self):
         (key,) = self.store_states("block", one=1)
         self.client.set(self.name, key, {"one": 1})
         self.assertEqual(self.history(key), [{"one": 1}])

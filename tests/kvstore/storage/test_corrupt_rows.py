@@ -1,4 +1,4 @@
-"""Stored text that is no state is reported with its row; the rows beside it are read and nothing is lost."""
+"""A stored text that is not a state is reported with its row. Other rows are read, and nothing is lost."""
 
 from django.db import connection
 from django.test import TestCase

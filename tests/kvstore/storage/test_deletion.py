@@ -1,4 +1,4 @@
-"""A deleted row leaves a version that says so, and every version before it, in history."""
+"""A deleted row leaves a version with the action `deleted`, and all its earlier versions, in the history."""
 
 from django.db import DatabaseError
 from django.test import TestCase
@@ -85,7 +85,7 @@ class Deletion(TestCase):
         stale.delete()
         self.assertEqual(self.history(), before)
 
-    def test_a_deletion_that_cannot_be_told_does_not_happen(self):
+    def test_a_deletion_that_cannot_be_recorded_does_not_happen(self):
         def refuse(**kwargs):
             raise DatabaseError("refused")
 

@@ -1,4 +1,4 @@
-"""What is left when the database refuses a write: the cache, the rows and the error all say what is stored."""
+"""When the database refuses a write, the cache and the error agree with the stored rows."""
 
 from types import SimpleNamespace
 
@@ -115,7 +115,7 @@ class RefusedByTheDatabase(TransactionTestCase):
         self.assertEqual(reader.get(self.key(Scope.preferences)), "after")
         self.assertFalse(reader.has(self.key(Scope.user_state)))
 
-    def test_a_block_whose_save_failed_still_has_its_changes_and_saves_them_next_time(self):
+    def test_after_a_failed_save_a_block_keeps_its_changes_and_saves_them_next_time(self):
         quiz = self.quiz()
         quiz.answer, quiz.tally, quiz.speed, quiz.toured = "b", {"b": 1}, "fast", REFUSED
         with refusing(UserInfoField, "value"), self.assertRaises(XBlockSaveError) as caught:

@@ -1,4 +1,4 @@
-"""Scores: stored beside the state without touching it, read one by one and by course, refused where no number."""
+"""Scores are stored without changing the state, read one by one and by course, and must be numbers."""
 
 import math
 
@@ -63,20 +63,20 @@ class Scores(TestCase):
             with self.subTest(score=score, version=version):
                 self.assertEqual(StudentModule.objects.get().version, version)
 
-    def test_the_times_are_those_of_the_row(self):
+    def test_the_times_equal_the_times_of_the_row(self):
         set_score(self.user.pk, usage("block"), 1, 2)
         set_score(self.user.pk, usage("block"), 2, 2)
         row, score = StudentModule.objects.get(), get_score(self.user.pk, usage("block"))
         self.assertEqual((score.created, score.modified), (row.created, row.modified))
         self.assertLess(score.created, score.modified)
 
-    def test_what_is_no_finite_number_is_refused(self):
+    def test_a_score_that_is_not_a_finite_number_is_refused(self):
         for bad in NO_NUMBERS:
             for pair in ((bad, 1), (1, bad)):
                 with self.subTest(pair=str(pair)[:40]), assert_queries(), self.assertRaises(UnstorableScore):
                     set_score(self.user.pk, usage("block"), *pair)
 
-    def test_what_is_no_usage_key_is_refused(self):
+    def test_a_value_that_is_not_a_usage_key_is_refused(self):
         for key in (COURSE, str(usage("block")), UsageKey.from_string("i4x://Org/C/problem/b")):
             with self.subTest(key=key), assert_queries(), self.assertRaises(UnusableKey):
                 set_score(self.user.pk, key, 1, 1)
@@ -104,7 +104,7 @@ class Scores(TestCase):
         with assert_queries(default=1):
             self.assertEqual((scores.get(usage("block")).correct, scores.get(usage("block")).total), (1, 2))
 
-    def test_fetching_again_sees_what_changed(self):
+    def test_fetching_again_reads_the_changes(self):
         scores = ScoresClient.create_for_locations(COURSE, self.user.pk, [usage("block")])
         set_score(self.user.pk, usage("block"), 1, 2)
         self.assertIsNone(scores.get(usage("block")))
@@ -131,12 +131,12 @@ class UnknownLearners(TransactionTestCase):
 
     databases = {"default", "student_module_history"}
 
-    def test_a_score_for_nobody_is_refused_and_not_stored(self):
-        with self.assertRaisesMessage(UnknownLearner, "There is no user with id 987654321"):
+    def test_a_score_without_a_learner_is_refused_and_not_stored(self):
+        with self.assertRaisesMessage(UnknownLearner, "The user with id 987654321 does not exist"):
             set_score(987654321, usage("block"), 1, 1)
         self.assertFalse(StudentModule.objects.exists())
 
-    def test_a_score_for_nobody_inside_a_transaction_is_not_stored_either(self):
+    def test_a_score_without_a_learner_is_not_stored_inside_a_transaction(self):
         learner = UserFactory()
         # At once where the database checks at once, at the commit of the transaction elsewhere.
         with self.assertRaises((UnknownLearner, IntegrityError)), transaction.atomic():
@@ -144,7 +144,7 @@ class UnknownLearners(TransactionTestCase):
             set_score(987654321, usage("block"), 1, 1)
         self.assertFalse(StudentModule.objects.exists())
 
-    def test_a_field_of_a_learner_who_was_deleted_meanwhile_is_not_stored(self):
+    def test_a_field_of_a_learner_deleted_meanwhile_is_not_stored(self):
         for scope, error in (
             (Scope.user_state, UnknownLearner),
             (Scope.preferences, SaveFailed),

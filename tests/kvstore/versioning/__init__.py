@@ -1,0 +1,1 @@
+"""Tests of versions: codec, SQL, locks, and saving by instance, query set and manager."""

@@ -1,4 +1,4 @@
-"""What a field's value may be, and that it reads back as it was: through the codec and through the database."""
+"""Values that fields may have are read back unchanged, through the codec and through the database."""
 
 import datetime
 import decimal
@@ -22,7 +22,7 @@ Score = namedtuple("Score", ["raw_earned", "raw_possible"])
 
 
 class Word(str):
-    """A string of a class of its own, whose text form differs from its characters."""
+    """A subclass of str; its text form differs from its characters."""
 
     __slots__ = ()
 
@@ -109,7 +109,7 @@ class StorableValues(SimpleTestCase):
 
 
 class UnstorableValues(SimpleTestCase):
-    def test_what_json_cannot_hold_is_refused_by_name(self):
+    def test_values_that_json_cannot_hold_are_refused_by_name(self):
         circular = []
         circular.append(circular)
         for value in (
@@ -174,7 +174,7 @@ class StoredText(SimpleTestCase):
 
 
 class ValuesInTheDatabase(TestCase):
-    """Rolls back on both aliases: only what one connection reads back matters here."""
+    """Rolls back on both aliases: one connection writes and reads the values."""
 
     databases = {"default", "student_module_history"}
 

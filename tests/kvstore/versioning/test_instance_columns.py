@@ -1,4 +1,4 @@
-"""Saving one StudentModule: which columns are written, which are refused, and what becomes of rows made or gone."""
+"""Saving one StudentModule: the columns it writes and refuses, and rows that are new or deleted."""
 
 import json
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ class Columns(SavingTestCase):
             row.save(update_fields=["stat"])
         self.assert_stored(1)
 
-    def test_whose_row_it_is_cannot_be_changed(self):
+    def test_the_learner_and_block_of_a_row_cannot_be_changed(self):
         for name, value in (
             ("student", UserFactory()),
             ("student_id", UserFactory().pk),
@@ -60,7 +60,7 @@ class Columns(SavingTestCase):
                     row.save()
         self.assert_stored(1, grade=1.0)
 
-    def test_what_was_deferred_is_neither_lost_nor_loaded_to_be_saved(self):
+    def test_deferred_columns_are_neither_lost_nor_loaded_by_a_save(self):
         row = StudentModule.objects.only("id").get(pk=self.pk)
         row.grade = 5.0
         with assert_queries(default=4, student_module_history=1):
@@ -71,7 +71,7 @@ class Columns(SavingTestCase):
         row.save()
         self.assert_stored(3, row, state={"a": 1, "b": 1, "c": 1})
 
-    def test_what_was_refreshed_is_what_changes_are_measured_by(self):
+    def test_changes_are_compared_with_the_refreshed_columns(self):
         for fields in (None, ["state"]):
             row, other = self.loaded(), self.loaded()
             other.state = json.dumps({"a": other.version, "b": 1})

@@ -1,4 +1,4 @@
-"""Saving one StudentModule: what changed on it, merged with what others wrote, as one version."""
+"""Saving one StudentModule: its changes are merged with concurrent changes, as one version."""
 
 import datetime
 import json
@@ -71,7 +71,7 @@ class Merging(SavingTestCase):
         second.save()
         self.assert_stored(3, second, state={"a": 2})
 
-    def test_a_removal_keeps_what_the_other_wrote(self):
+    def test_a_removal_keeps_the_fields_that_another_instance_wrote(self):
         first, second = self.loaded(), self.loaded()
         first.state, second.state = '{"a":1,"b":1,"c":1}', '{"b":1}'
         first.save()
@@ -127,7 +127,7 @@ class Versions(SavingTestCase):
         self.assert_stored(2, row, state={"a": 2}, grade=2.0, max_grade=3.0)
         self.assertEqual(self.announced, [(2, "changed")])
 
-    def test_saving_what_is_stored_already_is_no_version(self):
+    def test_saving_the_stored_values_makes_no_version(self):
         for state in ('{"a":1,"b":1}', '{"a": 1, "b": 1}'):
             row = self.loaded()
             row.state = state
@@ -159,7 +159,7 @@ class Versions(SavingTestCase):
         self.assert_stored(1, row, done="f")
         self.assertEqual(self.announced, [])
 
-    def test_only_what_changed_is_written(self):
+    def test_only_changed_columns_are_written(self):
         first, second = self.loaded(), self.loaded()
         first.done = "f"
         first.save()

@@ -1,4 +1,4 @@
-"""A write that meets a lock of another transaction waits as long as a user does, and then fails with a typed error.
+"""A write that meets a lock waits for a limited time, then fails with a typed error.
 
 TransactionTestCase, because another connection holds the lock.
 """
@@ -42,7 +42,7 @@ class LockedState(TransactionTestCase):
     def test_a_write_fails_when_its_time_is_used_up(self):
         with impatient("default"), locked(StudentModule, "default"), self.assertRaises(WriteConflict) as failed:
             self.write()
-        for part in ("1 attempt(s)", "nothing of it is stored", "end the transaction", "docs/howto/outages.md"):
+        for part in ("1 attempt(s)", "Nothing was stored", "end the transaction", "docs/howto/outages.md"):
             self.assertIn(part, str(failed.exception))
         self.assertEqual(self.state(), '{"a":1}')
 

@@ -1,4 +1,4 @@
-"""No manager of StudentModule writes a recorded column without a version; Django's own use of them still works."""
+"""No manager of StudentModule writes a recorded column without a version. Django's own use of managers still works."""
 
 import json
 import tempfile
@@ -125,7 +125,7 @@ class RecordedWrites(ManagerTestCase):
 
 
 class UseByDjango(ManagerTestCase):
-    """What Django itself does through the base manager."""
+    """Operations of Django itself through the base manager."""
 
     def test_save_writes_the_row_and_its_version(self):
         row = StudentModule.objects.get()

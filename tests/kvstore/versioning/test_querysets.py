@@ -1,4 +1,4 @@
-"""Bulk writes of StudentModule: recorded as versions, or refused with what to call instead; never silent."""
+"""Bulk writes of StudentModule are recorded as versions, or raise an error that names the alternative."""
 
 import sqlite3
 
@@ -47,7 +47,7 @@ class BulkChanges(BulkTestCase):
         "pk": 5,
     }
 
-    def test_columns_of_a_version_are_refused_and_the_error_says_what_to_call(self):
+    def test_columns_of_a_version_are_refused_and_the_error_names_the_method_to_call(self):
         row = StudentModuleFactory(student=self.user)
         for name, value in self.GUARDED.items():
             for refused in (
@@ -88,7 +88,7 @@ class BulkCreation(BulkTestCase):
     def test_nothing_to_create_takes_no_statement_of_its_own(self):
         self.assertEqual(StudentModule.objects.bulk_create([]), [])
 
-    def test_rows_keep_the_ids_that_they_come_with(self):
+    def test_rows_keep_the_ids_that_they_are_given(self):
         row = self.new("block", pk=4_000_000_000)
         StudentModule.objects.bulk_create([row])
         self.assertEqual(row.pk, 4_000_000_000)
@@ -97,7 +97,7 @@ class BulkCreation(BulkTestCase):
 
     def test_more_rows_are_created_than_one_statement_can_take(self):
         if connection.vendor == "sqlite":
-            # What SQLite allows unless it was built to allow more.
+            # The default limit of SQLite.
             self.addCleanup(connection.connection.setlimit, *self.limit_parameters(32766))
         rows = [self.new(f"block{number}") for number in range(3500)]
         StudentModule.objects.bulk_create(rows)
@@ -129,7 +129,7 @@ class BulkCreation(BulkTestCase):
             with self.subTest(batch_size=batch_size), assert_queries(), self.assertRaises(ValueError):
                 StudentModule.objects.bulk_create([self.new(f"block{batch_size}")], batch_size=batch_size)
 
-    def test_creation_that_passes_over_or_updates_what_is_there_is_refused(self):
+    def test_creation_that_ignores_or_updates_existing_rows_is_refused(self):
         for options in (
             {"ignore_conflicts": True},
             {"update_conflicts": True, "update_fields": ["state"], "unique_fields": ["id"]},

@@ -1,4 +1,4 @@
-"""Rows without instances say what instances say."""
+"""Rows without instances have the same values as instances."""
 
 from unittest.mock import patch
 
@@ -24,13 +24,13 @@ class Rows(TestCase):
     def test_they_have_every_column_of_the_model(self):
         self.assertEqual(set(COLUMNS), {field.attname for field in StudentModule._meta.concrete_fields})
 
-    def test_a_locked_row_is_what_an_instance_of_it_says(self):
+    def test_a_locked_row_equals_an_instance_of_it(self):
         stored = StudentModuleFactory(student=self.user, grade=0.5, max_grade=2.0, state='{"answer":1}', done="f")
         address = block_address(stored.module_state_key)
         rows = lock(StudentModule, self.user.pk, [address], "default")
         self.assertEqual(rows, {address[:2]: StudentModule.objects.get().as_row()})
 
-    def test_a_row_made_without_an_instance_is_what_a_saved_instance_is(self):
+    def test_a_row_made_without_an_instance_equals_a_saved_instance(self):
         self.client.set(self.user.username, usage("block"), {"answer": 1})
         StudentModule(
             student=self.user, course_id=COURSE_KEY, module_state_key=usage("saved"), state='{"answer":1}'
@@ -42,7 +42,7 @@ class Rows(TestCase):
         )
         self.assertEqual(made, saved)
 
-    def test_new_rows_get_their_ids_where_an_insert_does_not_tell_them(self):
+    def test_new_rows_get_their_ids_where_an_insert_does_not_return_them(self):
         keys = [usage(f"block{number}") for number in range(3)]
         with patch.object(type(connection.features), "can_return_rows_from_bulk_insert", new=False):
             self.client.set_many(self.user.username, {key: {"answer": key.block_id} for key in keys})

@@ -1,0 +1,1 @@
+"""The app `history` with migrations that a later release may add."""

@@ -1,0 +1,1 @@
+"""The app `kvstore` with migrations that a later release may add."""

@@ -1,7 +1,8 @@
 """Processes that the tests may kill: each is forked from one that has loaded Django, and so begins in milliseconds.
 
-``python -m tests.faults.nursery`` reads one JSON object a line, {"target": "module:function", "arguments": {...},
-"report": path}, and answers with the id of the process that runs it. No connection is open when it forks.
+``python -m tests.faults.servers.nursery`` reads one JSON object a line, {"target": "module:function",
+"arguments": {...}, "report": path}, and answers with the id of the process that runs it. No connection is open when
+it forks.
 """
 
 import importlib
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DEADLINE = 120
 """seconds"""
 
@@ -35,7 +36,7 @@ class Child:
 
     @property
     def output(self) -> str:
-        """What it printed so far."""
+        """The output so far."""
         return self._report.with_suffix(".out").read_text()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
@@ -48,7 +49,7 @@ class Child:
             self.wait()
 
     def wait(self, seconds: float = DEADLINE) -> int | None:
-        """Wait for its end and return its exit code; None where it was killed or went without a word."""
+        """Wait for its end and return its exit code; None if it was killed or wrote no exit code."""
         end = time.monotonic() + seconds
         while self.alive:
             if time.monotonic() > end:
@@ -64,7 +65,7 @@ class Nursery:
         self._folder = folder
         self._started = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery"],
+            [sys.executable, "-m", "tests.faults.servers.nursery"],
             cwd=ROOT,
             env={**os.environ, **environment, "DJANGO_SETTINGS_MODULE": "tests.settings"},
             stdin=subprocess.PIPE,
@@ -83,9 +84,19 @@ class Nursery:
         self._process.stdin.flush()
         return Child(int(self._process.stdout.readline()), report)
 
-    def manage(self, *command: str, urls: Mapping[str, str] | None = None, **settings: Any) -> Child:
-        """Begin to run a command of manage.py; ``urls`` replace those of the environment, by alias."""
-        return self.start("tests.faults.nursery:manage", command=command, urls=urls or {}, settings=settings)
+    def manage(
+        self,
+        *command: str,
+        urls: Mapping[str, str] | None = None,
+        batches: Mapping[str, int] | None = None,
+        **settings: Any,
+    ) -> Child:
+        """Begin to run a command of manage.py.
+
+        ``urls`` replace the URLs of the environment, by alias, and ``batches`` the BATCH_SIZE of modules.
+        """
+        values = {"command": command, "urls": urls or {}, "batches": batches or {}, "settings": settings}
+        return self.start("tests.faults.servers.nursery:manage", **values)
 
     def close(self) -> None:
         """End every process that still runs."""
@@ -95,8 +106,10 @@ class Nursery:
         self._process.stdout.close()
 
 
-def manage(command: list[str], urls: Mapping[str, str], settings: Mapping[str, Any]) -> None:
-    """Run a command of manage.py with these settings."""
+def manage(
+    command: list[str], urls: Mapping[str, str], batches: Mapping[str, int], settings: Mapping[str, Any]
+) -> None:
+    """Run a command of manage.py with these settings and sizes of batches."""
     import environ
     from django.core.management import execute_from_command_line
     from django.db import connections
@@ -104,6 +117,8 @@ def manage(command: list[str], urls: Mapping[str, str], settings: Mapping[str, A
     for alias, url in urls.items():
         connections.settings[alias].update(environ.Env.db_url_config(url))
     override(settings)
+    for module, size in batches.items():
+        importlib.import_module(module).BATCH_SIZE = size
     execute_from_command_line(["manage.py", *command])
 
 
@@ -143,7 +158,7 @@ def _run(target: str, arguments: dict[str, Any], report: str) -> None:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else bool(end.code)
-    except BaseException:  # nobody above would say it: the process ends here
+    except BaseException:  # no caller would report it: the process ends here
         traceback.print_exc()
     finally:
         sys.stdout.flush()

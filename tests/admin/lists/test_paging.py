@@ -1,4 +1,4 @@
-"""Pages follow each other without a gap or a row twice, at any depth, in both directions, whatever is filtered.
+"""Paging shows every row once, at any depth, in both directions, with any filter.
 
 Everything rolls back on both aliases.
 """
@@ -19,7 +19,8 @@ from kvstore.admin.base import ReadOnlyAdmin
 from kvstore.admin.changelist import KeysetChangeList
 from kvstore.models import StudentModule
 from kvstore.querysets import unguarded
-from tests.admin.lists.lists import ALIAS, HISTORY_LIST, STATE_LIST, WAITING_LIST, Lists, chained, digest
+from tests.admin.lists.case import ALIAS, HISTORY_LIST, PENDING_LIST, STATE_LIST, Lists, chained, digest
+from tests.history.entries import identity_of
 
 COURSES = [CourseKey.from_string(f"course-v1:Org+Course+Run{number}") for number in range(2)]
 LEARNERS = [f"learner{number}" for number in range(4)]
@@ -55,7 +56,7 @@ class Pages(Lists, TestCase):
 
     @classmethod
     def entry(cls, row, version, model=StudentModuleHistory):
-        """An entry; many are of one instant, as those of one write are."""
+        """An entry. Many have one time, as the entries of one write do."""
         return model(
             action="created" if version == 1 else "changed",
             created=row.modified if version == VERSIONS else FIRST - timedelta(seconds=10 - version - row.pk % 3),
@@ -63,7 +64,7 @@ class Pages(Lists, TestCase):
             max_grade=row.max_grade,
             module_type=row.module_type,
             **chained(row.pk, version),
-            **row.identity,
+            **identity_of(row),
         )
 
     @classmethod
@@ -136,10 +137,10 @@ class Pages(Lists, TestCase):
     def test_of_the_history(self):
         self.assert_walks(HISTORY_LIST, list(StudentModuleHistory.objects.all()))
 
-    def test_of_what_waits(self):
-        waiting = [self.entry(row, VERSIONS, PendingHistory) for row in self.rows]
-        PendingHistory.objects.bulk_create(waiting)
-        self.assert_walks(WAITING_LIST, list(PendingHistory.objects.all()))
+    def test_of_pending_entries(self):
+        pending = [self.entry(row, VERSIONS, PendingHistory) for row in self.rows]
+        PendingHistory.objects.bulk_create(pending)
+        self.assert_walks(PENDING_LIST, list(PendingHistory.objects.all()))
 
     def test_the_newest_are_first(self):
         for query in ({}, {"course": str(COURSES[1])}, {"q": "learner1"}):
@@ -152,7 +153,7 @@ class Pages(Lists, TestCase):
         versions = self.found(HISTORY_LIST, q=f"id:{self.rows[0].pk}")
         self.assertEqual([entry.version for entry in versions], [3, 2, 1])
 
-    def test_rows_that_come_while_pages_are_turned_move_nothing(self):
+    def test_new_rows_do_not_move_the_following_pages(self):
         changelist = self.changelist(HISTORY_LIST)
         second = [row.pk for row in self.client.get(HISTORY_LIST + changelist.next_link).context["cl"].result_list]
         row = self.rows[0]
@@ -162,20 +163,20 @@ class Pages(Lists, TestCase):
         again = [row.pk for row in self.client.get(HISTORY_LIST + changelist.next_link).context["cl"].result_list]
         self.assertEqual(second, again)
 
-    def test_a_page_that_scanned_enough_says_so_and_goes_on(self):
+    def test_a_page_that_examined_its_limit_links_to_the_next(self):
         response = self.page(HISTORY_LIST, action="restored")
         changelist = response.context["cl"]
         self.assertEqual(list(changelist.result_list), [])
-        self.assertContains(response, "Looked through 20 rows, up to")
-        self.assertContains(response, "Look further")
+        self.assertContains(response, "Scanned 20 rows, up to")
+        self.assertContains(response, "Scan more rows")
         self.assertGreater(len(self.walk(HISTORY_LIST, {"action": "restored"})), 4)
 
-    def test_an_end_is_no_place_to_go_on_from(self):
+    def test_the_last_page_has_no_next_link(self):
         response = self.page(HISTORY_LIST, action="restored", q=f"id:{self.rows[0].pk}")
-        self.assertNotContains(response, "Look further")
-        self.assertContains(response, "Nothing was found.")
+        self.assertNotContains(response, "Scan more rows")
+        self.assertContains(response, "No row matches.")
 
-    def test_places_that_are_none_are_the_first_page(self):
+    def test_an_invalid_position_shows_the_first_page(self):
         first = [row.pk for row in self.found(HISTORY_LIST)]
         moment = "2026-01-01T00:00:00+00:00"
         for text in (
@@ -199,7 +200,7 @@ class Pages(Lists, TestCase):
                     self.assertEqual(len(self.found(STATE_LIST, q="learner1", **{name: text})), PAGE)
                     self.found(STATE_LIST, **{name: text})
 
-    def test_places_beyond_everything_are_empty_pages_that_lead_back(self):
+    def test_a_position_after_all_rows_is_an_empty_page_with_a_link_back(self):
         for url, text in ((HISTORY_LIST, "1900-01-01T00:00:00+00:00"), (STATE_LIST, str(-(2**63) + 1))):
             response = self.page(url, after=text)
             self.assertEqual(list(response.context["cl"].result_list), [])
@@ -249,7 +250,7 @@ class Pages(Lists, TestCase):
         self.assertFalse({entry.digest for entry in rolled_back} & {entry.digest for entry in shown.values()})
 
     def test_every_walk_ends_in_a_total_order(self):
-        """But for the entries of one version, which stand at one place: a page does not divide these."""
+        """A page does not divide the entries of one version, because they have one position."""
         admins = {StudentModule: StudentModuleAdmin, StudentModuleHistory: StudentModuleHistoryAdmin}
         for model, admin_class in admins.items():
             for walk in admin_class.index_orders:

@@ -1,4 +1,4 @@
-"""What the tests of lists share: a member of the staff who asks for pages, and rows to be found."""
+"""A signed-in member of staff, and rows and entries for the lists."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ from kvstore.versioning.digests import FORMAT
 
 ALIAS = "student_module_history"
 STATE_LIST = reverse("admin:xblock_kvstore_studentmodule_changelist")
-WAITING_LIST = reverse("admin:xblock_history_pendinghistory_changelist")
+PENDING_LIST = reverse("admin:xblock_history_pendinghistory_changelist")
 HISTORY_LIST = reverse("admin:xblock_history_studentmodulehistory_changelist")
 
 

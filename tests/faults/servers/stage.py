@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -13,15 +13,15 @@ import psycopg2.extensions
 from django.db import connections
 
 from history.database.circuit_breaker import breaker
-from tests.faults.clusters import Cluster
 from tests.faults.journals import Comparison, Journals, compare
-from tests.faults.nursery import Child, Nursery
-from tests.faults.roles import WEB_ROLE, create_web_role
+from tests.faults.servers.clusters import Cluster
+from tests.faults.servers.nursery import Child, Nursery
+from tests.faults.servers.roles import WEB_ROLE, create_web_role
 
 HISTORY = "student_module_history"
 REMOVING = {"--repair"}
 QUICK = {"HISTORY_TIMEOUT": 1, "HISTORY_RETRY_AFTER": 1}
-"""settings of processes that need not wait long to tell the tests something"""
+"""settings of processes: short timeouts, so that the tests are short"""
 
 
 class Stage:
@@ -79,7 +79,7 @@ class Stage:
         )
 
     def lock_history(self) -> "psycopg2.extensions.connection":
-        """Let no entry be written or read until the returned connection is closed."""
+        """Block reads and writes of entries until the returned connection is closed."""
         connection = self.history.connect()
         connection.autocommit = False
         connection.cursor().execute("LOCK TABLE xblock_history_studentmodulehistory")
@@ -96,7 +96,7 @@ class Stage:
         connections.close_all()
 
     def wait_until_quiet(self) -> None:
-        """Wait until the servers are done with what killed clients sent them."""
+        """Wait until the servers have finished the statements of killed clients."""
         self.disconnect()
         for cluster in (self.state, self.history):
             if cluster.running:
@@ -108,9 +108,9 @@ class Stage:
         child.wait()
         return child
 
-    def manage_as_owner(self, *command: str) -> Child:
+    def manage_as_owner(self, *command: str, batches: Mapping[str, int] | None = None) -> Child:
         """Begin to run a command of manage.py as the owner of the history's tables."""
-        return self.nursery.manage(*command, urls={HISTORY: self.history.url})
+        return self.nursery.manage(*command, urls={HISTORY: self.history.url}, batches=batches)
 
     def verify(self, *options: str) -> tuple[int | None, list[dict[str, Any]]]:
         """Run verify_history to its end; return its exit code and the objects it printed, the sums last.
@@ -127,11 +127,12 @@ class Stage:
         except ValueError:
             raise AssertionError(child.output) from None
 
-    def recover(self, *options: str) -> Child:
+    def recover(self, *options: str, batch_size: int | None = None) -> Child:
         """Begin to run recover_state, as the owner of the tables."""
-        return self.manage_as_owner("recover_state", "--verbosity=0", *options)
+        batches = {"history.recovery.recover": batch_size} if batch_size else {}
+        return self.manage_as_owner("recover_state", "--verbosity=0", *options, batches=batches)
 
     def compare(self, folder: Path) -> tuple[Journals, Comparison]:
-        """Compare what the journals in a folder say with the timelines."""
+        """Compare the journals in a folder with the timelines."""
         journals = Journals.read(folder)
         return journals, compare(journals)

@@ -4,12 +4,14 @@ Made with Debian's binaries in a temporary folder, on loopback, at a free port. 
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg2
@@ -18,6 +20,7 @@ OWNER = "postgres"
 DATABASE = "postgres"
 DEADLINE = 30
 """seconds"""
+PORTS = range(20_000, 32_000)
 
 
 class Cluster:
@@ -48,7 +51,7 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """Where the server's one database is, as DATABASE_URL says it."""
+        """The URL of the server's one database, in the form of DATABASE_URL."""
         return self.url_as(OWNER)
 
     def url_as(self, role: str) -> str:
@@ -87,7 +90,7 @@ class Cluster:
             os.kill(process, signal.SIGCONT)
 
     def set_read_only(self, *, read_only: bool) -> None:
-        """Make every transaction read-only, also those of sessions that are open, or allow writes again."""
+        """Make every transaction read-only, also in open sessions, or allow writes again."""
         value = "on" if read_only else "off"
         self.ask(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
         self._run("pg_ctl", "reload", "-D", self.data)
@@ -131,7 +134,7 @@ class Cluster:
             time.sleep(0.02)
 
     def wait_until_quiet(self) -> None:
-        """Wait until no session but the asking one is open: those of killed clients may still be at work."""
+        """Wait until no other session is open: sessions of killed clients may still run statements."""
         self.wait_for(
             "SELECT count(*) = 0 FROM pg_stat_activity "
             "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -159,13 +162,13 @@ class Cluster:
         command = [str(self.binaries / program), *map(str, arguments)]
         if os.geteuid() == 0:
             command = ["runuser", "-u", OWNER, "--", *command]
-        # To a file, not a pipe: the server keeps what it is given open.
+        # To a file, not a pipe: the server keeps the stream open.
         with (self.folder / "commands").open("a+") as output:
             code = subprocess.run(command, stdout=output, stderr=output, cwd="/", check=False, timeout=90).returncode
             output.seek(0)
-            said = output.read()
+            printed = output.read()
         if code:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{said[-2000:]}")
+            raise RuntimeError(f"{' '.join(command)} failed:\n{printed[-2000:]}")
 
 
 def binaries() -> Path:
@@ -186,8 +189,12 @@ def binaries() -> Path:
 
 
 def free_port() -> int:
-    """Return a port of loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of loopback that nothing listens on.
+
+    It is below the ports of outgoing connections, so that none of these takes it while the server is stopped.
+    """
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"No port in {PORTS} is free.")

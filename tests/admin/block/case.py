@@ -1,4 +1,4 @@
-"""What the tests of a block's pages share: a learner, a block, and staff who open its pages."""
+"""A learner, a block, and a signed-in member of staff."""
 
 from unittest import mock
 
@@ -20,8 +20,8 @@ def page(name, row_id, *args, **query):
     return f"{url}?{'&'.join(f'{key}={value}' for key, value in query.items())}" if query else url
 
 
-def waiting():
-    """Let what is written inside wait for the history database."""
+def pending():
+    """Leave the entries of writes inside pending."""
     return mock.patch("history.recording.receivers.try_entries", return_value=False)
 
 

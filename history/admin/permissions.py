@@ -1,0 +1,27 @@
+"""Permissions of the history's admins."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from kvstore.admin.base import ReadOnlyAdmin
+
+
+class HistoryAdmin(ReadOnlyAdmin):
+    """Adds the permissions to restore and to export.
+
+    To restrict staff to some courses, override the three ``has_..._permission`` methods: ``obj`` is None for the
+    permission in general, and otherwise has a ``course_id``.
+    """
+
+    def has_restore_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may restore versions, which also requires to view history and to change state."""
+        may_write = request.user.has_perms(
+            ["xblock_kvstore.change_studentmodule", "xblock_history.restore_studentmodule"]
+        )
+        return may_write and self.has_view_permission(request, obj)
+
+    def has_export_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may export entries, which also requires to view them."""
+        may_export = request.user.has_perm("xblock_history.export_studentmodulehistory")
+        return may_export and self.has_view_permission(request, obj)

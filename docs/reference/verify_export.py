@@ -1,6 +1,6 @@
-"""Verify an export of history entries without the product. digests.md specifies the format.
+"""Verify an export of history entries, with the standard library only. digests.md specifies the format.
 
-    python3 verify_export.py [FILE]     JSON Lines; from standard input if no file is named
+    python3 verify_export.py [FILE]     read JSON Lines from FILE, or from standard input
 
 Exit status: 0 no entry was changed, 1 an entry was changed or is missing, 2 the file cannot be checked.
 """

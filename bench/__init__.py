@@ -1,5 +1,5 @@
-"""Measures the store beside hand-written SQL, the ancestor's algorithm, a peer and a plain ``save()``.
+"""Compares the store with hand-written SQL, the ancestor's algorithm, django-simple-history and a plain ``save()``.
 
-Run it by ``python -m bench`` or ``make bench``; README.md explains the report. ``cases`` define the operations,
+Run ``python -m bench`` or ``make bench``; README.md explains the report. ``cases`` define the operations,
 ``contenders`` their implementations, ``timing`` the method, ``report`` and ``results`` the output.
 """

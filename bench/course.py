@@ -1,11 +1,11 @@
-"""The course of all measurements: keys, blocks, learners and states like the ones of real courses.
+"""The course of the benchmark, with realistic keys, blocks, learners and states.
 
-Everything is made from numbers, so two runs measure the same bytes.
+All of them are computed from numbers, so two runs measure the same bytes.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -18,8 +18,10 @@ from xblock.fields import Dict, Float, Integer, Scope, ScopeIds, String
 from xblock.runtime import KeyValueStore
 
 COURSE = CourseKey.from_string("course-v1:LakesideX+BIO101x+2026_T1")
-STATE_LENGTH = 2000
+LONG_LENGTH, SHORT_LENGTH = 2000, 250
 """characters"""
+FIELD = "student_answers"
+"""the field that the contenders write"""
 
 SENTENCES = (
     "The cell swells because water moves through the membrane towards the side with more solute. ",
@@ -32,7 +34,7 @@ SENTENCES = (
 
 
 class Problem(XBlock):
-    """A problem with the fields that matter to a store: many that it keeps, a few that it does not."""
+    """A problem with many fields in user state, and a few in other scopes."""
 
     display_name = String(scope=Scope.settings, default="Problem")
     weight = Float(scope=Scope.settings)
@@ -49,29 +51,29 @@ class Problem(XBlock):
 
 
 def usage_key(number: int) -> UsageKey:
-    """Return the key of the problem with this number; like a real one it does not contain its position."""
+    """Return the usage key of the problem with this number; its name is a hash, as in a real course."""
     return COURSE.make_usage_key("problem", hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest())
 
 
 def block(key: UsageKey, user_id: int) -> Problem:
-    """Return the problem as a runtime hands it to the FieldDataCache."""
+    """Return the problem as a runtime passes it to the FieldDataCache."""
     return Problem(None, scope_ids=ScopeIds(user_id, "problem", key, key))
 
 
 def learner() -> Any:
-    """Return a learner, stored."""
+    """Return a saved learner."""
     user = new_learner()
     user.save()
     return user
 
 
 def new_learner() -> Any:
-    """Return an unsaved learner with a name that no other process uses."""
+    """Return an unsaved learner with a name that is unique among all processes."""
     return get_user_model()(username=f"learner-{uuid4()}")
 
 
 def answers(number: int) -> dict[str, str]:
-    """Return a learner's answers to the four parts of a problem; they differ for every number."""
+    """Return the answers to the four parts of a problem; they differ for every number."""
     part = hashlib.md5(b"problem", usedforsecurity=False).hexdigest()
     return {
         f"{part}_2_1": f"choice_{number % 5}",
@@ -81,8 +83,8 @@ def answers(number: int) -> dict[str, str]:
     }
 
 
-def state(number: int, length: int = STATE_LENGTH) -> dict[str, Any]:
-    """Return the fields of an answered problem with a JSON text of ``length`` characters."""
+def long_state(number: int) -> dict[str, Any]:
+    """Return the fields of an answered problem of four parts, as JSON text of 2,000 characters."""
     given = answers(number)
     judged = {
         "npoints": None,
@@ -103,11 +105,29 @@ def state(number: int, length: int = STATE_LENGTH) -> dict[str, Any]:
         "last_submission_time": f"2026-03-{number % 28 + 1:02}T{number % 24:02}:{number % 60:02}:17Z",
         "score": {"raw_earned": number % 5, "raw_possible": 4},
         "seed": number * 7919 % 1000,
-        "student_answers": given,
+        FIELD: given,
     }
-    essay = next(reversed(given))
-    missing = length - len(text(fields))
-    given[essay] = essay_of(number, len(given[essay]) + missing)
+    return filled_up(number, fields, LONG_LENGTH)
+
+
+def short_state(number: int) -> dict[str, Any]:
+    """Return the fields of an answered problem of one part, as JSON text of 250 characters."""
+    part = next(iter(answers(0)))
+    fields = {
+        "attempts": number % 7 + 1,
+        "correct_map": {part: {"correctness": "correct" if number % 3 else "incorrect"}},
+        "done": True,
+        "seed": number * 7919 % 1000,
+        FIELD: {part: ""},
+    }
+    return filled_up(number, fields, SHORT_LENGTH)
+
+
+def filled_up(number: int, fields: dict[str, Any], length: int) -> dict[str, Any]:
+    """Return fields with the last answer long enough for a JSON text of ``length`` characters."""
+    given = fields[FIELD]
+    last = next(reversed(given))
+    given[last] = essay_of(number, len(given[last]) + length - len(text(fields)))
     return fields
 
 
@@ -118,7 +138,7 @@ def essay_of(number: int, length: int) -> str:
 
 
 def prose(number: int, length: int) -> str:
-    """Return ``length`` characters with little repetition: random words, with a varying share of numbers."""
+    """Return ``length`` characters that hardly compress: random words, some with random numbers."""
     words = sorted({word.strip(".,") for sentence in SENTENCES for word in sentence.split()})
     every = _chance(number, -1) % 4 + 1
     chances = (_chance(number, place) for place in range(length // 3))
@@ -134,23 +154,23 @@ def _chance(number: int, place: int) -> int:
 
 
 class Shape(NamedTuple):
-    """The stored state of a block, and the field that is written."""
+    """States of one length; the contenders write their field with the answers."""
 
+    name: str
     state: Callable[[int], dict[str, Any]]
     """the first state of the block with this number"""
-    field: str
-    value: Callable[[int], Any]
-    """a value of the field, like no other number's"""
+
+    def value(self, number: int) -> Any:
+        """Return a value of the field that differs from the value of every other number, of the same length."""
+        return self.state(number)[FIELD]
 
 
-CAPA = Shape(state, "student_answers", answers)
-SHORT = Shape(
-    lambda number: {"attempts": number, "done": False, "seed": number % 1000}, "attempts", lambda number: number
-)
+LONG, SHORT = Shape("long", long_state), Shape("short", short_state)
+SHAPES = {shape.name: shape for shape in (SHORT, LONG)}
 
 
 def text(fields: dict[str, Any]) -> str:
-    """Return the JSON that the contenders store, without needless white space."""
+    """Return the JSON that the contenders store, without white space between tokens."""
     return json.dumps(fields, separators=(",", ":"), allow_nan=False)
 
 
@@ -161,7 +181,7 @@ def loads(state_text: str | None) -> dict[str, Any]:
 
 
 def now() -> datetime:
-    """Return the moment of a write."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
@@ -170,7 +190,6 @@ def field_key(key: UsageKey, user_id: int, name: str) -> KeyValueStore.Key:
     return KeyValueStore.Key(Scope.user_state, user_id, key, name)
 
 
-def field_keys(keys: Sequence[UsageKey], user_id: int) -> list[KeyValueStore.Key]:
-    """Return the keys of all stored fields of these blocks."""
-    names = list(state(0))
+def field_keys(keys: Sequence[UsageKey], user_id: int, names: Iterable[str]) -> list[KeyValueStore.Key]:
+    """Return the keys of these fields of every block."""
     return [field_key(key, user_id, name) for key in keys for name in names]

@@ -1,4 +1,4 @@
-"""The benchmark's own databases: made before, emptied between cases, dropped afterwards."""
+"""Creates the benchmark's databases, empties them between cases, and drops them at the end."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,11 +10,12 @@ from django.core.management.color import no_style
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.test.utils import override_settings
 
+from bench.drivers import driver
 from bench.settings import HISTORY
 
 ALIASES = (DEFAULT_DB_ALIAS, HISTORY)
 
-# Connections of the drivers, outside Django. An open one prevents the removal of its database.
+# Connections outside Django's registry. A database cannot be dropped while one of them is open.
 _opened: list[Any] = []
 
 
@@ -24,15 +25,20 @@ def vendor() -> str:
 
 
 def product() -> str:
-    """Return the name in the results: the vendor, but MariaDB and MySQL by their own names."""
+    """Return the vendor, or ``mariadb`` for MariaDB."""
     if vendor() != "mysql":
         return vendor()
     return "mariadb" if connections[DEFAULT_DB_ALIAS].mysql_is_mariadb else "mysql"
 
 
+def label() -> str:
+    """Return the name of the result files: the product, on PostgreSQL followed by the driver."""
+    return f"{product()}-{driver()}" if vendor() == "postgresql" else product()
+
+
 @contextmanager
 def created(aliases: Sequence[str] = ALIASES) -> Iterator[None]:
-    """Create and migrate the databases of these aliases, over the databases of a failed run; drop them in the end."""
+    """Create and migrate the databases of these aliases, replacing those of an aborted run; drop them at the end."""
     names = {alias: connections[alias].settings_dict["NAME"] for alias in aliases}
     try:
         for alias in aliases:
@@ -46,7 +52,7 @@ def created(aliases: Sequence[str] = ALIASES) -> Iterator[None]:
 
 @contextmanager
 def histories(aliases: Sequence[str]) -> Iterator[None]:
-    """Create more databases for history, each complete, in addition to the existing one."""
+    """Create additional history databases; drop them at the end."""
     names = {alias: connections[alias].settings_dict["NAME"] for alias in aliases}
     try:
         for alias in aliases:
@@ -59,7 +65,7 @@ def histories(aliases: Sequence[str]) -> Iterator[None]:
 
 
 def kept_in(alias: str) -> Any:
-    """Return a context in which the store keeps its history in the database of ``alias``."""
+    """Return a context in which the store writes its history to the database of ``alias``."""
     return override_settings(HISTORY_DATABASE_ALIAS=alias)
 
 
@@ -79,18 +85,18 @@ def clear() -> None:
 
 
 def names() -> dict[str, str]:
-    """Return the names of the databases as they are now, for a process that shall use the same ones."""
+    """Return the current names of the databases, to pass to another process."""
     return {alias: str(connections[alias].settings_dict["NAME"]) for alias in connections}
 
 
 def use(named: Mapping[str, str]) -> None:
-    """Use the databases that another process made."""
+    """Use the databases that another process created."""
     for alias, name in named.items():
         connections[alias].settings_dict["NAME"] = name
 
 
 def settle(aliases: Sequence[str] = ALIASES) -> None:
-    """Run statistics, clean-up and checkpoint now, so that the servers do not run them during the measurement."""
+    """Update statistics, vacuum and checkpoint now, so that the servers do not do it during the measurement."""
     for alias in aliases:
         with connections[alias].cursor() as cursor:
             for statement in SETTLING[connections[alias].vendor]:
@@ -109,7 +115,7 @@ SETTLING = {
 
 
 def driver_connection(alias: str) -> Any:
-    """Return a connection of the driver's own, opened with the parameters and the session that Django gives its own."""
+    """Return a driver connection, opened with Django's connection parameters and session settings."""
     wrapper = connections[alias].copy()
     wrapper.ensure_connection()
     _opened.append(wrapper.connection)
@@ -117,7 +123,7 @@ def driver_connection(alias: str) -> Any:
 
 
 def close_driver_connections() -> None:
-    """Close the connections of :func:`driver_connection`."""
+    """Close the connections that :func:`driver_connection` opened."""
     while _opened:
         _opened.pop().close()
 

@@ -1,5 +1,5 @@
-"""Large tables, filled by the server itself in one statement on every database."""
-# ruff: noqa: S608  names of tables and columns only, all from this file
+"""Fills large tables with INSERT ... SELECT on every database."""
+# ruff: noqa: S608  names of tables and columns only, all of them constants
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ DIGIT = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
 
 
 def numbers(start: int, end: int) -> str:
-    """Return a subquery whose one column ``n`` counts from ``start`` to ``end`` - 1: portable, and quick enough."""
+    """Return a portable subquery with one column ``n``, from ``start`` to ``end`` - 1."""
     places = range(len(str(end - 1)))
     value = " + ".join(f"{10**place} * p{place}.d" for place in places)
     tables = " CROSS JOIN ".join(f"({DIGIT}) p{place}" for place in places)
@@ -25,51 +25,51 @@ def numbers(start: int, end: int) -> str:
 
 
 def joined(vendor: str, *parts: str) -> str:
-    """Return the expression that puts texts together."""
+    """Return the expression that concatenates texts."""
     return f"CONCAT({', '.join(parts)})" if vendor == "mysql" else f"({' || '.join(parts)})"
 
 
 def block_key(vendor: str, number: str) -> str:
-    """Return the expression for the key of the block with a number: as random as real keys are."""
+    """Return the expression for the usage key of the block with a number; the name is a hash, as in a real course."""
     stem = str(course.COURSE.make_usage_key("problem", "x"))[:-1].replace("%", "%%")
     text = f"CAST({number} AS CHAR(20))" if vendor == "mysql" else f"CAST({number} AS VARCHAR(20))"
     return joined(vendor, f"'{stem}'", f"MD5({text})")
 
 
 def digest(vendor: str, row_id: str, version: str) -> str:
-    """Return the expression for a made-up digest of a version, which is as long as a real one."""
+    """Return the expression for an invented digest of a version, of the length of a real one."""
     kind = "CHAR(20)" if vendor == "mysql" else "VARCHAR(20)"
     number = joined(vendor, f"CAST({row_id} AS {kind})", "'.'", f"CAST({version} AS {kind})")
     text = joined(vendor, "CHR(1)" if vendor == "postgresql" else "CHAR(1)", f"MD5({number})")
     return f"CONVERT_TO({text}, 'UTF8')" if vendor == "postgresql" else f"CAST({text} AS {BYTES[vendor]})"
 
 
-def fill_course(rows: int, learners: int) -> None:
-    """Fill the course with ``rows`` states of real length, block by block for all learners."""
+def fill_course(rows: int, learners: int, shape: course.Shape) -> None:
+    """Insert ``rows`` states, ordered by block and then by learner."""
     connection = connections["default"]
     users = [course.new_learner() for _ in range(learners)]
     get_user_model().objects.bulk_create(users)
     first = get_user_model().objects.order_by("pk").values_list("pk", flat=True)[0]
-    before, _, after = course.text(course.state(11) | {"seed": "HERE"}).partition('"HERE"')
+    before, _, after = course.text(shape.state(11) | {"seed": "HERE"}).partition('"HERE"')
     state = joined(connection.vendor, "%s", "n", "%s")
     block = block_key(connection.vendor, f"n - n %% {learners}")
-    made_up = digest(connection.vendor, "n", "1")
+    invented = digest(connection.vendor, "n", "1")
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {MODULES} (student_id, course_id, module_state_key, module_type, state, done, version, "
             f"created, modified, digest) SELECT {first} + n %% {learners}, %s, {block}, 'problem', {state}, 'na', 1, "
-            f"%s, %s, {made_up} FROM {numbers(0, rows)} ORDER BY n",
+            f"%s, %s, {invented} FROM {numbers(0, rows)} ORDER BY n",
             [str(course.COURSE), before, after, LONG_AGO, LONG_AGO],
         )
 
 
 def fill_history(alias: str, entries: int, versions: int) -> None:
-    """Fill a history with short entries of many rows, ``versions`` of each, in the order in which time brings them.
+    """Insert short entries, ``versions`` of each row, in ascending order of version.
 
-    The rows have even ids, so that odd ones can be written among them.
+    The rows have even ids. The case writes rows with odd ids, so its entries are between these in the indexes.
     """
-    # Indexes that are built at once are packed full, and split under the first writes. The last entries come when the
-    # indexes are there, so that they have free space, as indexes that have grown.
+    # A newly built index has full pages, which split at the first writes. The last entries are inserted after the
+    # indexes are built, so that the pages have free space, as in an index that has grown.
     packed = entries - entries // 8
     rows = entries // versions
     with without_indexes(alias):
@@ -96,7 +96,7 @@ def _insert_entries(alias: str, rows: int, numbers: str) -> None:
 
 @contextmanager
 def without_indexes(alias: str) -> Iterator[None]:
-    """Drop the history's indexes and build them afterwards, which takes a fraction of the time."""
+    """Drop the history's indexes and build them afterwards, which is faster than maintaining them."""
     with connections[alias].schema_editor() as editor:
         for index in StudentModuleHistory._meta.indexes:
             editor.remove_index(StudentModuleHistory, index)

@@ -1,4 +1,4 @@
-"""The machine of the measurement: processor, memory, versions, and the relevant settings of the servers."""
+"""The conditions of a run: processor, memory, versions, and settings of the servers."""
 
 import os
 import platform
@@ -12,12 +12,14 @@ from typing import Any
 from django.db import connections
 
 from bench.databases import ALIASES, product, vendor
+from bench.drivers import driver
 
 ROOT = Path(__file__).resolve().parent
-PACKAGES = {
-    "postgresql": ["psycopg", "psycopg2-binary", "psycopg2"],
-    "mysql": ["mysqlclient"],
-    "sqlite": [],
+DRIVER_PACKAGES = {
+    "psycopg2": ["psycopg2-binary", "psycopg2"],
+    "psycopg": ["psycopg"],
+    "mysqlclient": ["mysqlclient"],
+    "sqlite3": [],
 }
 COMMON = ["django-student-module-store", "Django", "XBlock", "edx-opaque-keys", "django-simple-history"]
 SERVER_SETTINGS = {
@@ -36,7 +38,7 @@ SERVER_SETTINGS = {
 
 
 def described() -> dict[str, Any]:
-    """Return the facts that a reader needs to interpret the numbers."""
+    """Return the conditions that affect the measured times."""
     return {
         "load before": load(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -45,6 +47,7 @@ def described() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory GB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "Python": platform.python_version(),
+        "driver": driver_in_use(),
         "versions": versions(),
         "database": database_version(),
         "settings": server_settings(),
@@ -53,7 +56,7 @@ def described() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Return the model of the processor, if the system reports it."""
+    """Return the model of the processor, or its architecture if the model is unknown."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():
@@ -63,7 +66,7 @@ def processor() -> str:
 
 
 def revision() -> str:
-    """Return the measured commit, if git reports it."""
+    """Return the short hash of the current commit, or ``unknown``."""
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=ROOT
     )
@@ -71,14 +74,19 @@ def revision() -> str:
 
 
 def load() -> float:
-    """Return how many processes wanted to run in the last minute; about one or two on an idle machine."""
+    """Return the load average of the last minute."""
     return round(os.getloadavg()[0], 1)
 
 
+def driver_in_use() -> str:
+    """Return the name of the database's driver."""
+    return {"mysql": "mysqlclient", "sqlite": "sqlite3"}.get(vendor()) or driver()
+
+
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that take part."""
+    """Return the versions of the measured packages and of the driver."""
     found = {}
-    for package in [*COMMON, *PACKAGES[vendor()]]:
+    for package in [*COMMON, *DRIVER_PACKAGES[driver_in_use()]]:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -92,14 +100,14 @@ def database_version() -> str:
         return f"SQLite {sqlite3.sqlite_version}"
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT version()")
-        version = str(cursor.fetchone()[0])
+        number = str(cursor.fetchone()[0])
     if vendor() == "postgresql":
-        return version.partition(" on ")[0]
-    return f"{'MariaDB' if product() == 'mariadb' else 'MySQL'} {version}"
+        return number.partition(" on ")[0]
+    return f"{'MariaDB' if product() == 'mariadb' else 'MySQL'} {number}"
 
 
 def server_settings() -> dict[str, str]:
-    """Return the settings that determine the cost of a commit and the use of memory."""
+    """Return the settings that determine the cost of a commit and the size of the cache."""
     with connections["default"].cursor() as cursor:
         return {name: setting(cursor, name) for name in SERVER_SETTINGS[vendor()]}
 
@@ -112,6 +120,6 @@ def setting(cursor: Any, name: str) -> str:
 
 
 def same_server() -> bool:
-    """Return whether state and history share a server, so that one's work slows the other's."""
+    """Return whether both databases are on one server, so that they share its processor and disk."""
     places = {(connections[alias].settings_dict["HOST"], connections[alias].settings_dict["PORT"]) for alias in ALIASES}
     return vendor() != "sqlite" and len(places) == 1

@@ -1,6 +1,6 @@
-"""How much memory a walk takes: measured in a new process, so that nothing else raises its peak.
+"""Measures the memory of a walk in a new process, so that other work does not raise the peak.
 
-python -m bench.memory MODULE FUNCTION     the databases' names in the variable BENCH_DATABASES
+python -m bench.memory MODULE FUNCTION     BENCH_DATABASES contains the names of the databases
 """
 
 import importlib
@@ -16,7 +16,7 @@ STATUS = Path("/proc/self/status")
 
 
 def growth_of(module: str, function: str) -> float:
-    """Return by how many MB the peak grows while a process consumes the iterator that a function returns."""
+    """Return the growth of the peak in MB while a new process consumes the iterator that a function returns."""
     from bench.databases import names
 
     done = subprocess.run(
@@ -31,7 +31,7 @@ def growth_of(module: str, function: str) -> float:
 
 
 def peak() -> float:
-    """Return the most memory that this process ever had, in MB."""
+    """Return the peak memory of this process in MB."""
     if STATUS.exists():
         # getrusage() includes the memory of the parent at the fork.
         for line in STATUS.read_text(encoding="ascii").splitlines():

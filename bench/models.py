@@ -1,7 +1,7 @@
-"""The tables of the contenders that do not use the store's.
+"""The tables of the contenders that do not use the store's tables.
 
-Each keeps its rows as the store does: the same columns, the same unique constraint, the same indexes; only the version
-and the foreign key's constraint are missing. They differ in the way of writing and in their history.
+Each table has the columns, the unique constraint and the indexes of the store's table, without the version, the digest
+and the foreign key constraint.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MAX_KEY_LENGTH = 255
 
 
 class Module(models.Model):
-    """One learner's state of one block, its keys as plain text, so that no contender parses any."""
+    """One learner's state of one block. Its keys are plain text, so the contenders do not parse them."""
 
     student = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, db_constraint=False, related_name="+"
@@ -24,7 +24,7 @@ class Module(models.Model):
     course_id = models.CharField(max_length=MAX_KEY_LENGTH)
     module_state_key = models.CharField(max_length=MAX_KEY_LENGTH)
     module_type = models.CharField(max_length=128)
-    state = models.TextField(null=True)  # noqa: DJ001  as the store has it
+    state = models.TextField(null=True)  # noqa: DJ001  as in the store
     grade = models.FloatField(null=True)
     max_grade = models.FloatField(null=True)
     done = models.CharField(max_length=8, default="na")
@@ -55,12 +55,12 @@ class PerBlockModule(Module):
 
 
 class PerBlockHistory(models.Model):
-    """The minimum of a version: its row, its time and its state."""
+    """A minimal entry: the row, the time and the state."""
 
     student_module_id = models.BigIntegerField(db_index=True)
     version = models.CharField(max_length=255, null=True)  # noqa: DJ001  never filled, as documented
     created = models.DateTimeField(db_index=True)
-    state = models.TextField(null=True)  # noqa: DJ001  as the row has it
+    state = models.TextField(null=True)  # noqa: DJ001  as in the row
     grade = models.FloatField(null=True)
     max_grade = models.FloatField(null=True)
 
@@ -69,9 +69,9 @@ class PerBlockHistory(models.Model):
 
 
 class SimpleHistoryModule(Module):
-    """Rows that django-simple-history watches; the router sends its history to the second database."""
+    """Rows with a django-simple-history history; the router sends the historical rows to the second database."""
 
-    # The user is in another database, which takes a plain id instead of a foreign key.
+    # The user is in another database, so a foreign key is impossible.
     history = HistoricalRecords(history_user_id_field=models.BigIntegerField(null=True))
 
 

@@ -1,4 +1,4 @@
-"""The table that people read: ratios and targets first, times after."""
+"""The report in Markdown: ratios and targets, then times."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ def markdown(machine: dict[str, Any], cases: Sequence[Case], measurements: Seque
     """Return the whole report."""
     titles = {case.name: case.title for case in cases}
     parts = [
-        f"# {machine['database']}, {machine['date']}",
+        f"# {machine['database']} over {machine['driver']}, {machine['date']}",
         machine_lines(machine),
         "## Ratios",
         "\n".join([RATIOS, *(line for one in measurements for line in ratio_lines(one, titles[one.case]))]),
@@ -28,10 +28,10 @@ def markdown(machine: dict[str, Any], cases: Sequence[Case], measurements: Seque
 
 
 def machine_lines(machine: dict[str, Any]) -> str:
-    """Return the machine in prose."""
+    """Return two sentences about the machine and the servers."""
     packages = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     settings = ", ".join(f"`{name}` {value}" for name, value in machine["settings"].items())
-    shared = "One server holds both databases" if machine["one server for both"] else "Each database by itself"
+    shared = "Both databases on one server" if machine["one server for both"] else "Two separate databases"
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory GB']} GB; load before the run "
         f"{machine['load before']}. Python {machine['Python']}, {packages}; commit {machine['revision']}.\n"
@@ -40,7 +40,7 @@ def machine_lines(machine: dict[str, Any]) -> str:
 
 
 def ratio_lines(measurement: Measurement, title: str) -> list[str]:
-    """Return a line for every target, then for every other contender beside the first."""
+    """Return a line for every target, then for the ratio of the first contender to every other one."""
     lines = []
     compared = set()
     for target in measurement.targets:
@@ -52,8 +52,8 @@ def ratio_lines(measurement: Measurement, title: str) -> list[str]:
     for limit in measurement.limits:
         value = spread(measurement.samples[limit.name])
         met = "met" if limit.met(value.median) else "**not met**"
-        detail = f"{limit.name}, {measurement.unit}"
-        lines.append(ratio_line(measurement, title, detail, value, f"≤ {limit.at_most:g} | {met}"))
+        label = f"{limit.name}, {measurement.unit}"
+        lines.append(ratio_line(measurement, title, label, value, f"≤ {limit.at_most:g} | {met}"))
     first, *others = measurement.samples
     for other in others:
         if other not in compared and (measurement.targets or not measurement.limits):
@@ -79,7 +79,7 @@ def time_lines(measurement: Measurement, title: str) -> list[str]:
 
 
 def figure(value: float) -> str:
-    """Return a number with three or so meaningful digits."""
+    """Return a number with about three significant digits."""
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2

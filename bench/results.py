@@ -1,4 +1,4 @@
-"""The record that programs read: the machine and every sample."""
+"""The record in JSON: the machine and every sample."""
 
 import json
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from bench.spread import ratio, spread
 
 
 def record(machine: dict[str, Any], measurements: Sequence[Measurement]) -> dict[str, Any]:
-    """Return everything that was found out, as JSON takes it."""
+    """Return the machine and all measurements as JSON-serializable objects."""
     return {"machine": machine, "measurements": [measured(one) for one in measurements]}
 
 
 def measured(measurement: Measurement) -> dict[str, Any]:
-    """Return one measurement, its figures before its samples."""
+    """Return one measurement: targets, summary and samples."""
     targets = [
         {"target": str(target), "ratio": round(found.median, 4), "met": target.met(found.median)}
         for target in measurement.targets
@@ -34,8 +34,8 @@ def measured(measurement: Measurement) -> dict[str, Any]:
     return {**rest, "targets": [*targets, *limits], "summary": summary, "samples": samples}
 
 
-def write(folder: Path, name: str, markdown: str, everything: dict[str, Any]) -> None:
-    """Write both forms into ``folder``."""
+def write(folder: Path, name: str, markdown: str, contents: dict[str, Any]) -> None:
+    """Write the report and the record to ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.md").write_text(markdown, encoding="utf-8")
-    (folder / f"{name}.json").write_text(json.dumps(everything, separators=(",", ":")) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(json.dumps(contents, separators=(",", ":")) + "\n", encoding="utf-8")

@@ -7,11 +7,11 @@ from django.db import DEFAULT_DB_ALIAS, models
 from bench.settings import HISTORY
 
 APP_LABEL = "bench"
-OF_THE_PAST = {"perblockhistory", "historicalsimplehistorymodule"}
+HISTORY_MODELS = {"perblockhistory", "historicalsimplehistorymodule"}
 
 
 class ContendersRouter:
-    """Decides for the models of the app labelled ``bench`` alone."""
+    """Routes the models of the app ``bench``, and leaves other apps to the next router."""
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
         return _alias(model._meta.model_name) if model._meta.app_label == APP_LABEL else None
@@ -23,4 +23,4 @@ class ContendersRouter:
 
 
 def _alias(model_name: str | None) -> str:
-    return HISTORY if model_name in OF_THE_PAST else DEFAULT_DB_ALIAS
+    return HISTORY if model_name in HISTORY_MODELS else DEFAULT_DB_ALIAS

@@ -1,7 +1,8 @@
-"""The store as a project runs it, with the contenders' apps beside it.
+"""Settings of a project with the store and the contenders.
 
-DATABASE_URL, HISTORY_DATABASE_URL   where the benchmark may create databases: the given names, with ``bench_`` before
-                                     their names. Without them, PostgreSQL on 127.0.0.1.
+DATABASE_URL, HISTORY_DATABASE_URL   the benchmark creates databases with these names and the prefix ``bench_``;
+                                     default: PostgreSQL on 127.0.0.1
+BENCH_DRIVER                         the PostgreSQL driver: psycopg2 or psycopg
 """
 
 import os
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 import environ
 
+from bench import drivers
 from config.databases import database
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,21 +20,22 @@ PREFIX = "bench_"
 DEFAULT_URL = "postgres://postgres@127.0.0.1:5432/student_modules"
 
 HISTORY = "student_module_history"
-# Three histories of different size, for the one case that compares them.
+# Three histories of different sizes, for the case growth.
 GROWN = {"history_small": "small", "history_medium": "medium", "history_large": "large"}
 
+drivers.choose()
 env = environ.Env()
 
 
-def beside(url: str) -> str:
-    """Return the URL of a database for the history on the server, or in the folder, of the state's."""
+def history_url(url: str) -> str:
+    """Return the URL of a history database on the same server, or in the same folder."""
     parts = urlsplit(url)
     path = Path(parts.path)
     return parts._replace(path=f"{path.parent / path.stem}_history{path.suffix}".replace("//", "/")).geturl()
 
 
 def own_database(variable: str, suffix: str = "") -> dict[str, Any]:
-    """Return an alias with a database that the benchmark creates and drops, as Django's test runner does."""
+    """Return the settings of a database that the benchmark creates and drops like a test database."""
     settings = database(env, variable, ROOT / "var" / f"{variable.lower()}.sqlite3")
     path = Path(settings["NAME"])
     settings["TEST"] = {"NAME": str(path.with_name(f"{PREFIX}{path.stem}{suffix}{path.suffix}"))}
@@ -40,7 +43,7 @@ def own_database(variable: str, suffix: str = "") -> dict[str, Any]:
 
 
 os.environ.setdefault("DATABASE_URL", DEFAULT_URL)
-os.environ.setdefault("HISTORY_DATABASE_URL", beside(os.environ["DATABASE_URL"]))
+os.environ.setdefault("HISTORY_DATABASE_URL", history_url(os.environ["DATABASE_URL"]))
 
 DATABASES = {
     "default": own_database("DATABASE_URL"),
@@ -58,7 +61,7 @@ INSTALLED_APPS = [
     "simple_history",
     "bench",
 ]
-SECRET_KEY = "signs nothing: for the benchmark alone"  # noqa: S105  no secret
+SECRET_KEY = "unused by the benchmark"  # noqa: S105  not a secret
 DEBUG = False
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -1,4 +1,4 @@
-"""Medians and how far the samples are from them."""
+"""Medians and quartiles of samples and of ratios."""
 
 from collections.abc import Sequence
 from statistics import median, quantiles
@@ -6,18 +6,18 @@ from typing import NamedTuple
 
 
 class Spread(NamedTuple):
-    """Where a set of samples lies."""
+    """The median, the quartiles and the 95th percentile of samples."""
 
     median: float
     low: float
-    """a quarter of the samples is below"""
+    """first quartile"""
     high: float
-    """a quarter of the samples is above"""
+    """third quartile"""
     p95: float
 
 
 def spread(samples: Sequence[float]) -> Spread:
-    """Return where ``samples`` lie; a single one is all four."""
+    """Return the spread of ``samples``; for a single sample all four figures are equal."""
     if len(samples) == 1:
         return Spread(*[samples[0]] * 4)
     low, _, high = quantiles(samples, n=4, method="inclusive")
@@ -25,9 +25,8 @@ def spread(samples: Sequence[float]) -> Spread:
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> Spread:
-    """Return the ratio of two contenders' medians, with the spread of the ratios round by round.
+    """Return the spread of the ratios of two contenders, computed round by round.
 
-    Contenders that were not measured in rounds together have as many ratios as the shorter list.
+    If the lists have different lengths, the surplus samples are ignored.
     """
-    by_round = spread([over / under for over, under in zip(above, below, strict=False)])
-    return by_round._replace(median=median(above) / median(below))
+    return spread([over / under for over, under in zip(above, below, strict=False)])

@@ -1,4 +1,4 @@
-"""Processes that write at the same time, each with connections and rows of its own."""
+"""Processes that write at the same time, each with separate connections and rows."""
 
 import multiprocessing
 import time
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import django
 
-# A forked process would share its parent's connections; a spawned one makes its own.
+# A forked process would share the connections of its parent; a spawned process opens new ones.
 PROCESSES = multiprocessing.get_context("spawn")
 DEADLINE = 300
 """seconds"""
@@ -17,7 +17,7 @@ BLOCKS = 50
 
 
 class Phase(NamedTuple):
-    """A stretch of time in which some of the processes write, all by the same contender."""
+    """A period in which a number of processes write, all with the same contender."""
 
     round: int
     processes: int
@@ -32,13 +32,13 @@ class Count(NamedTuple):
     seconds: float
 
 
-def run(phases: Sequence[Phase], names: Mapping[str, str], seconds: float) -> dict[Phase, float]:
-    """Return the writes per second of all processes together in every phase."""
+def run(phases: Sequence[Phase], states: str, names: Mapping[str, str], seconds: float) -> dict[Phase, float]:
+    """Return the writes per second of all processes together in every phase; ``states`` is ``short`` or ``long``."""
     count = max(phase.processes for phase in phases)
     barrier, counts = PROCESSES.Barrier(count), PROCESSES.Queue()
+    shared = list(phases), states, dict(names), seconds
     workers = [
-        PROCESSES.Process(target=_work, args=(number, barrier, counts, dict(names), list(phases), seconds), daemon=True)
-        for number in range(count)
+        PROCESSES.Process(target=_work, args=(number, barrier, counts, *shared), daemon=True) for number in range(count)
     ]
     for worker in workers:
         worker.start()
@@ -53,13 +53,21 @@ def run(phases: Sequence[Phase], names: Mapping[str, str], seconds: float) -> di
     return rates
 
 
-def _work(number: int, barrier: Any, counts: Any, names: dict[str, str], phases: list[Phase], seconds: float) -> None:
+def _work(
+    number: int,
+    barrier: Any,
+    counts: Any,
+    phases: list[Phase],
+    states: str,
+    names: dict[str, str],
+    seconds: float,
+) -> None:
     try:
         django.setup()
         from bench.databases import use
 
         use(names)
-        contenders = _contenders({phase.contender for phase in phases})
+        contenders = _contenders({phase.contender for phase in phases}, states)
         for phase in phases:
             barrier.wait(DEADLINE)
             if number < phase.processes:
@@ -70,7 +78,7 @@ def _work(number: int, barrier: Any, counts: Any, names: dict[str, str], phases:
         raise
 
 
-def _contenders(wanted: set[str]) -> dict[str, Any]:
+def _contenders(wanted: set[str], states: str) -> dict[str, Any]:
     from bench import course
     from bench.contenders.per_block import PerBlock
     from bench.contenders.raw import Raw
@@ -78,14 +86,18 @@ def _contenders(wanted: set[str]) -> dict[str, Any]:
     from bench.contenders.store import Store
 
     keys = [course.usage_key(number) for number in range(BLOCKS)]
-    found = {kind.name: kind(keys) for kind in (Store, Raw, PerBlock, SimpleHistory) if kind.name in wanted}
+    found = {
+        kind.name: kind(keys, course.SHAPES[states])
+        for kind in (Store, Raw, PerBlock, SimpleHistory)
+        if kind.name in wanted
+    }
     for writer in found.values():
-        writer.contender(writer.next_one).check()
+        writer.contender(1).check()
     return found
 
 
 def _writes(writer: Any, seconds: float) -> tuple[int, float]:
-    """Write for as long as that, and return how often and how long it was."""
+    """Write for this time, and return the number of writes and the actual seconds."""
     began = now = time.perf_counter()
     writes = 0
     while now < began + seconds:

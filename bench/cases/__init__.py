@@ -1,22 +1,24 @@
-"""The measured cases, in the order of the report."""
+"""The cases, in the order of the report."""
 
 from bench.case import Case
 from bench.cases import (
-    batch_write,
     cached_read,
     course_walk,
     entry_size,
     growth,
     history_read,
+    peers,
+    per_block,
     prefetch,
     processes,
-    single_write,
+    write,
 )
 
 CASES: list[Case] = [
-    single_write.CASE,
-    batch_write.CASE,
+    write.CASE,
+    per_block.CASE,
     prefetch.CASE,
+    peers.CASE,
     cached_read.CASE,
     history_read.CASE,
     course_walk.CASE,

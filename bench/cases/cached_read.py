@@ -1,4 +1,4 @@
-"""has, then get, of cached fields: a page calls both hundreds of times."""
+"""``has``, then ``get``, of cached fields: a page makes these calls hundreds of times."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ DICT = "DictKeyValueStore"
 
 
 def reading(store: KeyValueStore, keys: list[KeyValueStore.Key]) -> Callable[[], list[Any]]:
-    """Return the operation that asks ``store`` for every key whether it is there, and for its value."""
+    """Return the operation that calls ``has`` and ``get`` for every key."""
 
     def read() -> list[Any]:
         return [store.get(key) for key in keys if store.has(key)]
@@ -25,19 +25,22 @@ def reading(store: KeyValueStore, keys: list[KeyValueStore.Key]) -> Callable[[],
 
 def measure(options: Options) -> Iterator[Measurement]:
     usage_keys = [course.usage_key(number) for number in range(BLOCKS)]
-    writer = Store(usage_keys)
-    keys = course.field_keys(usage_keys, writer.learner.pk)
-    expected = [value for number in range(BLOCKS) for value in course.state(number).values()]
-    stores = {STORE: writer.kvs, DICT: DictKeyValueStore(dict(zip(keys, expected, strict=True)))}
-    contenders = [contender(name, reading(store, keys), expected) for name, store in stores.items()]
-    samples = interleave(contenders, Rounds(300, 10), options)
-    per_pair = in_unit(samples, 1e6 / len(keys))
-    yield Measurement("cached_read", "per field", "us", per_pair, [Target(STORE, DICT, at_most=3)])
+    for shape in options.shapes():
+        writer = Store(usage_keys, shape)
+        keys = course.field_keys(usage_keys, writer.learner.pk, shape.state(0))
+        expected = [value for number in range(BLOCKS) for value in shape.state(number).values()]
+        stores = {STORE: writer.kvs, DICT: DictKeyValueStore(dict(zip(keys, expected, strict=True)))}
+        contenders = [contender(name, reading(store, keys), expected) for name, store in stores.items()]
+        samples = interleave(contenders, Rounds(30, 2, operations=10), options)
+        per_pair = in_unit(samples, 1e6 / len(keys))
+        yield Measurement(
+            "cached_read", f"per field, {shape.name} states", "us", per_pair, [Target(STORE, DICT, at_most=3)]
+        )
 
 
 def contender(name: str, read: Callable[[], list[Any]], expected: list[Any]) -> Contender:
     def check() -> None:
-        assert read() == expected, f"{name} does not hold what was stored."
+        assert read() == expected, f"{name} does not return the stored values."
 
     return Contender(name, lambda: read, check)
 

@@ -1,4 +1,4 @@
-"""The disk space of one history entry: its row, with its TOAST data, and its share of the indexes."""
+"""Bytes on disk of one history entry: its row, including TOAST, and its share of the indexes."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -29,31 +29,34 @@ Entry = Callable[[int, int, str, datetime], models.Model]
 
 def measure(options: Options) -> Iterator[Measurement]:
     versions = options.of(30, 5)
-    for variant, state, limits in VARIANTS:
+    for variant, state, targets, limits in VARIANTS:
         sizes = {name: bytes_of(entry, versions, state) for name, entry in ENTRIES.items()}
         clear()
         samples = {name: [row + index] for name, (row, index) in sizes.items()}
         parts = ", ".join(f"{name} {row:,.0f} + {index:,.0f}" for name, (row, index) in sizes.items())
-        note = (
-            f"Row + indexes: {parts}. {MODULES * versions:,} entries of each, in the order in which time brings them."
-        )
-        targets = [Target(STORE, PER_BLOCK, at_most=1.25)]
+        note = f"Row + indexes: {parts}. {MODULES * versions:,} entries of each, inserted in the order of their times."
         yield Measurement("entry_size", variant, "bytes", samples, targets, limits, note)
 
 
 def answered(number: int) -> str:
-    return course.text(course.state(number))
+    return course.text(course.long_state(number))
+
+
+def short(number: int) -> str:
+    return course.text(course.short_state(number))
 
 
 def prose(number: int) -> str:
-    return course.text({"essay": course.prose(number, course.STATE_LENGTH - len('{"essay":""}'))})
+    return course.text({"essay": course.prose(number, course.LONG_LENGTH - len('{"essay":""}'))})
 
 
-# The size, row and indexes, of an entry of the smallest peer for states that hardly compress.
-LEANEST = 1476 + 95
+# Row and indexes of one entry of the smallest peer, with states that hardly compress.
+SMALLEST_PEER = 1476 + 95
+LIKE_PER_BLOCK = Target(STORE, PER_BLOCK, at_most=1.25)
 VARIANTS = [
-    ("2,000 characters of an answered problem", answered, []),
-    ("2,000 characters of prose, hardly compressible", prose, [Limit(STORE, 1.25 * LEANEST)]),
+    ("250 characters of an answered problem", short, [Target(STORE, PER_BLOCK)], []),
+    ("2,000 characters of an answered problem", answered, [LIKE_PER_BLOCK], []),
+    ("2,000 characters of prose, hardly compressible", prose, [LIKE_PER_BLOCK], [Limit(STORE, 1.25 * SMALLEST_PEER)]),
 ]
 
 
@@ -77,7 +80,7 @@ def store_entry(module: int, version: int, state: str, at: datetime) -> StudentM
 
 
 def digest(module: int, version: int) -> bytes:
-    """Return a made-up digest of a version, which compresses as little as a real one."""
+    """Return an invented digest of a version, as incompressible as a real one."""
     return bytes([FORMAT]) + hashlib.sha256(f"{module}.{version}".encode()).digest()
 
 
@@ -101,12 +104,12 @@ def simple_history_entry(module: int, version: int, state: str, at: datetime) ->
     )
 
 
-# The first is compared with the others.
+# The report compares the first with the others.
 ENTRIES: dict[str, Entry] = {STORE: store_entry, PER_BLOCK: per_block_entry, SIMPLE_HISTORY: simple_history_entry}
 
 
 def bytes_of(entry: Entry, versions: int, state: Callable[[int], str]) -> tuple[float, float]:
-    """Return the bytes of an entry's row and of its indexes, on the average of many."""
+    """Return the mean bytes of an entry's row and of its indexes."""
     model = type(entry(0, 1, "{}", BEGAN))
     order = [(module, version) for version in range(1, versions + 1) for module in range(1, MODULES + 1)]
     for start in range(0, len(order), BATCH):
@@ -125,5 +128,5 @@ def made(entry: Entry, state: Callable[[int], str], order: Sequence[tuple[int, i
     ]
 
 
-WHY = "the size of a table and of its indexes in bytes is available in PostgreSQL alone"
-CASE = Case("entry_size", "Bytes per history entry", measure, left_out={"mysql": WHY, "sqlite": WHY})
+REASON = "only PostgreSQL reports the size of a table and of its indexes"
+CASE = Case("entry_size", "Bytes per history entry", measure, left_out={"mysql": REASON, "sqlite": REASON})

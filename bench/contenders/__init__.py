@@ -1,1 +1,1 @@
-"""The contenders: each writes one field of any number of a learner's blocks, in its own way."""
+"""The contenders: implementations that write one field of one or more blocks of a learner."""

@@ -1,5 +1,5 @@
-"""The ancestor's documented algorithm: for each block get or create its row, merge, save the whole row, and copy it
-into the second database when it was saved."""
+"""The ancestor's documented algorithm: for each block get or create its row, merge, save the whole row, and on
+``post_save`` copy it into the second database."""
 
 import json
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from opaque_keys.edx.keys import UsageKey
 from bench import course
 from bench.case import PER_BLOCK
 from bench.contenders.plain import OwnTable
-from bench.contenders.writer import Operation
+from bench.contenders.writer import Operation, by_row
 from bench.models import PerBlockHistory, PerBlockModule
 
 
 class PerBlock(OwnTable):
-    """Locks nothing, so writers of one row overwrite each other; several blocks are not one transaction."""
+    """Does not lock rows, so writers of one row overwrite each other. Each block has its own transaction."""
 
     name = PER_BLOCK
     model = PerBlockModule
@@ -26,7 +26,7 @@ class PerBlock(OwnTable):
         return self.many({key: value})
 
     def many(self, values: Mapping[UsageKey, Any]) -> Operation:
-        return partial(self.set_many, {str(key): {self.shape.field: value} for key, value in values.items()})
+        return partial(self.set_many, {str(key): {course.FIELD: value} for key, value in values.items()})
 
     def set_many(self, states: Mapping[str, Mapping[str, Any]]) -> None:
         for key, fields in states.items():
@@ -43,6 +43,7 @@ class PerBlock(OwnTable):
                 with transaction.atomic():
                     row.save(force_update=True)
 
-    def entries(self, row: Any) -> list[str]:
-        found = PerBlockHistory.objects.filter(student_module_id=row.pk)
-        return [state or "" for state in found.order_by("pk").values_list("state", flat=True)]
+    def entries(self) -> dict[int, list[str]]:
+        ids = [row.pk for row in self.rows().values()]
+        found = PerBlockHistory.objects.filter(student_module_id__in=ids)
+        return by_row(found.order_by("pk").values_list("student_module_id", "state"))

@@ -1,4 +1,4 @@
-"""A model's own ``save()``, which keeps nothing of the past, merges nothing and locks nothing."""
+"""A model's ``save()``, without a history, a merge or a lock."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from bench.models import Module, PlainModule
 
 
 class OwnTable(Writer):
-    """States in the contender's own table."""
+    """Writes to a table of the contender instead of the store's tables."""
 
     model: ClassVar[type[Module]]
 
@@ -27,12 +27,12 @@ class OwnTable(Writer):
                 state=course.text(self.shape.state(number)),
             ).save()
 
-    def row(self, key: UsageKey) -> Module:
-        return self.model.objects.get(student=self.learner, module_state_key=str(key))
+    def rows(self) -> dict[str, Module]:
+        return {row.module_state_key: row for row in self.model.objects.filter(student=self.learner)}
 
 
 class Plain(OwnTable):
-    """``save()`` of instances that are in memory already: the least that Django can do to store a state."""
+    """Saves instances that are already in memory: the minimum for Django to store a state."""
 
     name = PLAIN
     model = PlainModule
@@ -40,13 +40,14 @@ class Plain(OwnTable):
 
     def fill(self) -> None:
         super().fill()
-        self.rows = {key: self.row(key) for key in self.keys}
-        self.fields = {key: json.loads(row.state or "{}") for key, row in self.rows.items()}
+        stored = self.rows()
+        self.instances = {key: stored[str(key)] for key in self.keys}
+        self.fields = {key: json.loads(row.state or "{}") for key, row in self.instances.items()}
 
     def one(self, key: UsageKey, value: Any) -> Operation:
         def save() -> None:
-            row, fields = self.rows[key], self.fields[key]
-            fields[self.shape.field] = value
+            row, fields = self.instances[key], self.fields[key]
+            fields[course.FIELD] = value
             row.state = course.text(fields)
             row.save()
 
@@ -61,5 +62,5 @@ class Plain(OwnTable):
 
         return save
 
-    def entries(self, row: Any) -> list[str]:
-        return []
+    def entries(self) -> dict[int, list[str]]:
+        return {}

@@ -1,4 +1,4 @@
-"""The reads of each contender: the raw statements, and the queries of the peers through the ORM."""
+"""Reads of the contenders: raw statements, and the peers' queries through the ORM."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,44 +8,34 @@ from typing import Any
 from opaque_keys.edx.keys import UsageKey
 
 from bench.contenders.raw import Raw
+from bench.contenders.raw_sql import CURRENT, DELIVERED, NOT_DELIVERED
 from bench.databases import driver_connection
 
 Version = tuple[dict[str, Any], datetime]
-"""The fields of one version, and when it was written."""
+"""The fields and the time of one version."""
 
 WALK_SIZE = 2000
-"""rows that the server hands over at once"""
-
-
-def raw_states(raw: Raw, keys: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the states of a learner's blocks: one SELECT, and one json.loads for each."""
-    cursor = raw.begin()
-    cursor.execute(*raw.sql.read_many("module_state_key, state, modified", raw.learner_id, raw.course, keys))
-    states = {key: json.loads(state) for key, state, _ in cursor.fetchall()}
-    raw.commit(cursor)
-    return states
+"""rows of one fetch from the server"""
 
 
 def raw_versions(raw: Raw, key: UsageKey) -> list[Version]:
     """Return the committed versions of a block, newest first: pending entries and delivered ones.
 
-    Follows the digests from the row. Leaves out earlier rows of the same learner and block, deleted since, which the
-    store looks for as well.
+    Follows the digests from the row. Does not look for deleted earlier rows of the same learner and block, as the store
+    does.
     """
-    owner = (raw.learner_id, str(key), raw.course)
-    cursor = raw.begin()
-    cursor.execute(raw.sql.current, owner)
-    row_id, version, digest = cursor.fetchone()
-    cursor.execute(raw.sql.pending, owner)
-    pending = cursor.fetchall()
-    raw.commit(cursor)
-    cursor = raw.history.cursor()
-    cursor.execute(raw.sql.delivered, (row_id, *owner))
-    return list(led_to((version, digest), [*pending, *cursor.fetchall()]))
+    block = (raw.learner_id, str(key), raw.course)
+    reading, history, with_placeholders = raw.database.reading, raw.database.history, raw.database.with_placeholders
+    reading.execute(with_placeholders(CURRENT), block)
+    row_id, version, digest = reading.fetchone()
+    reading.execute(with_placeholders(NOT_DELIVERED), block)
+    pending = reading.fetchall()
+    history.execute(with_placeholders(DELIVERED), (row_id, *block))
+    return list(committed((version, digest), [*pending, *history.fetchall()]))
 
 
-def led_to(current: tuple[int, bytes], entries: Iterable[Sequence[Any]]) -> Iterator[Version]:
-    """Yield the versions in the digest chain of the row, from entries in order from the newest."""
+def committed(current: tuple[int, bytes], entries: Iterable[Sequence[Any]]) -> Iterator[Version]:
+    """Yield the entries in the chain of digests from the row, newest first; ``entries`` must be in this order."""
     expected = current
     for state, created, version, previous, digest in entries:
         if (version, digest) == expected:
@@ -54,12 +44,12 @@ def led_to(current: tuple[int, bytes], entries: Iterable[Sequence[Any]]) -> Iter
 
 
 def orm_versions(entries: Any, created: str) -> list[Version]:
-    """Return the versions in a query set of a peer's historical rows, as instances, newest first."""
+    """Return the versions in a query set of a peer's historical rows, newest first."""
     return [(json.loads(entry.state), getattr(entry, created)) for entry in entries]
 
 
 def raw_walk(vendor: str, statement: str, course: str) -> Iterator[tuple[str, str, dict[str, Any], datetime]]:
-    """Yield learner, block, fields and time of every state of a course, by a cursor that the server keeps."""
+    """Yield learner, block, fields and time of every state of a course, through a server-side cursor."""
     connection = driver_connection("default")
     if vendor == "postgresql":
         connection.autocommit = False

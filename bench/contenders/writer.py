@@ -1,11 +1,12 @@
-"""The base of all contenders that write, and the check of each contender's result."""
+"""The base class of contenders that write, with the check of their guarantees."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, ClassVar
 
-from django.db import models, transaction
+from django.db import transaction
 from opaque_keys.edx.keys import UsageKey
 
 from bench import course
@@ -15,12 +16,12 @@ Operation = Callable[[], Any]
 
 
 class Writer(ABC):
-    """A learner's rows of these blocks, one contender's way to write them, and a query for the written values."""
+    """Writes the rows of one learner for these blocks, and reads them back for the check."""
 
     name: str
     keeps_history: ClassVar[bool] = True
 
-    def __init__(self, keys: Sequence[UsageKey], shape: course.Shape = course.CAPA) -> None:
+    def __init__(self, keys: Sequence[UsageKey], shape: course.Shape = course.LONG) -> None:
         self.keys = keys
         self.shape = shape
         self.turns = count(len(keys))
@@ -39,27 +40,27 @@ class Writer(ABC):
     def many(self, values: Mapping[UsageKey, Any]) -> Operation:
         """Return the operation that writes the field of many blocks."""
 
-    def one_in_transaction(self, key: UsageKey, value: Any) -> Operation:
-        """Return the operation that does so inside a transaction of the caller."""
-        return in_transaction(self.one(key, value))
+    def in_transaction(self, operation: Operation) -> Operation:
+        """Return an operation that runs another one inside ``atomic()`` on ``default``."""
+
+        def run() -> None:
+            with transaction.atomic():
+                operation()
+
+        return run
 
     @abstractmethod
-    def row(self, key: UsageKey) -> models.Model:
-        """Return the block's row, read anew."""
+    def rows(self) -> dict[str, Any]:
+        """Read the rows and return them by usage key as text."""
 
     @abstractmethod
-    def entries(self, row: Any) -> list[str]:
-        """Return the states in the row's history, oldest first."""
+    def entries(self) -> dict[int, list[str]]:
+        """Return the states in the history by row id, oldest first; empty without a history."""
 
     def next_one(self) -> Operation:
-        """Return an operation on one block. No two operations write the same: that would be no change."""
+        """Return an operation on one block. It writes a new value, because the store skips unchanged values."""
         turn = next(self.turns)
         return self.one(self.keys[turn % len(self.keys)], self.value(turn))
-
-    def next_one_in_transaction(self) -> Operation:
-        """Return such an operation inside a transaction."""
-        turn = next(self.turns)
-        return self.one_in_transaction(self.keys[turn % len(self.keys)], self.value(turn))
 
     def next_many(self) -> Operation:
         """Return an operation on all blocks."""
@@ -67,45 +68,46 @@ class Writer(ABC):
         return self.many({key: self.value(turn, place) for place, key in enumerate(self.keys)})
 
     def value(self, turn: int, place: int = 0) -> Any:
-        """Return the values to write: equal for all contenders, and new to this one."""
+        """Return the value to write: the same for all contenders, and new for this one."""
         return self.shape.value(turn * len(self.keys) + place)
 
-    def contender(self, prepare: Callable[[], Operation]) -> Contender:
-        """Return the contender that a case times."""
-        return Contender(self.name, prepare, lambda: self.check(prepare))
+    def contender(self, blocks: int, *, atomic: bool = False) -> Contender:
+        """Return the contender that writes one block or all blocks."""
+        prepare = self.next_one if blocks == 1 else self.next_many
+        if atomic:
+            return self._contender(lambda: self.in_transaction(prepare()), blocks)
+        return self._contender(prepare, blocks)
 
-    def check(self, prepare: Callable[[], Operation]) -> None:
-        """Raise AssertionError unless an operation merges its fields into the rows and puts them into the history."""
-        before = {key: (self.row(key), self.entries(self.row(key))) for key in self.keys}
+    def _contender(self, prepare: Callable[[], Operation], blocks: int) -> Contender:
+        return Contender(self.name, prepare, lambda: self.check(prepare, blocks))
+
+    def check(self, prepare: Callable[[], Operation], blocks: int) -> None:
+        """Raise AssertionError if an operation does not merge its fields into the rows, or does not record them."""
+        rows_before, entries_before = self.rows(), self.entries()
         prepare()()
-        changed = 0
-        for key, (row_before, entries_before) in before.items():
-            row = self.row(key)
-            if row.state == row_before.state:
-                continue
-            changed += 1
-            self.check_row(row_before, row, entries_before)
-        expected = len(self.keys) if prepare == self.next_many else 1
-        assert changed == expected, f"{self.name} changed {changed} rows, not {expected}."
+        rows, entries = self.rows(), self.entries()
+        changed = [key for key, row in rows.items() if row.state != rows_before[key].state]
+        assert len(changed) == blocks, f"{self.name} changed {len(changed)} rows, not {blocks}."
+        for key in changed:
+            row_id = rows[key].pk
+            self.check_row(rows_before[key], rows[key])
+            if self.keeps_history:
+                *earlier, newest = entries[row_id]
+                assert earlier == entries_before.get(row_id, []), f"{self.name} did not append exactly one entry."
+                assert newest == rows[key].state, f"{self.name} wrote different states to row and history."
 
-    def check_row(self, before: Any, row: Any, entries_before: list[str]) -> None:
-        """Raise AssertionError unless ``row`` is ``before`` with the field written, and its history has the change."""
+    def check_row(self, before: Any, row: Any) -> None:
+        """Raise AssertionError if ``row`` is not ``before`` with a new value of the field and a later time."""
         fields, fields_before = course.loads(row.state), course.loads(before.state)
-        written = fields.pop(self.shape.field)
-        assert fields_before.pop(self.shape.field) != written, f"{self.name} wrote nothing new."
+        written = fields.pop(course.FIELD)
+        assert fields_before.pop(course.FIELD) != written, f"{self.name} did not change the field."
         assert fields == fields_before, f"{self.name} lost or changed fields that it did not write."
-        assert row.modified > before.modified, f"{self.name} did not store the time of the write."
-        if self.keeps_history:
-            entries = self.entries(row)
-            assert entries[:-1] == entries_before, f"{self.name} changed entries, or added not exactly one."
-            assert entries[-1] == row.state, f"{self.name} put another state into the history than into the row."
+        assert row.modified > before.modified, f"{self.name} did not update the time."
 
 
-def in_transaction(operation: Operation) -> Operation:
-    """Return an operation that runs another one in a transaction of Django's on ``default``."""
-
-    def run() -> None:
-        with transaction.atomic():
-            operation()
-
-    return run
+def by_row(states: Iterable[tuple[int, str]]) -> dict[int, list[str]]:
+    """Return the states by row id, in their order."""
+    found = defaultdict(list)
+    for row_id, state in states:
+        found[row_id].append(state)
+    return found

@@ -107,7 +107,7 @@ class DjangoXBlockUserStateClient:
             # Keys that differ in branch or version have one address.
             fields = states[block_address(key)]
             for name, value in state.items():
-                fields[checked_name(name, "field name")] = codec.storable(value, f"field {name!r} of {key}")
+                fields[checked_name(name, "field name")] = codec.storable(value, codec.FieldName(name, key))
         learner_id = self._learner_id(username)
         if learner_id is not None:
             changes = {address: set_fields(fields) for address, fields in states.items()}
@@ -174,11 +174,11 @@ class DjangoXBlockUserStateClient:
     def _get_many(
         self, username: str, addresses: Mapping[UsageKey, BlockAddress], names: list[str] | None
     ) -> Iterator[XBlockUserState]:
-        stored = stored_states(self._learner(username), list(addresses.values()))
+        stored = stored_states(self._known_id(username) or username, list(addresses.values()))
         corrupt = CorruptRows()
         for key, address in addresses.items():
             row = stored.get(address[:2])
-            fields = corrupt.parsed(row.row_id, row.state) if row else None
+            fields = corrupt.parsed(row.id, row.state) if row else None
             if row and fields:
                 chosen = fields if names is None else {name: fields[name] for name in names if name in fields}
                 if chosen or not names:
@@ -186,10 +186,17 @@ class DjangoXBlockUserStateClient:
         corrupt.raise_if_any()
 
     def _learner(self, username: str) -> dict[str, Any]:
-        """Return the filter arguments for a learner's rows, without a query."""
-        if self._user is not None and self._user.get_username() == username:
-            return {"student_id": self._user.pk}
-        return {f"student__{get_user_model().USERNAME_FIELD}": username}
+        """Return the filter arguments that select the learner's rows."""
+        learner_id = self._known_id(username)
+        return (
+            {f"student__{get_user_model().USERNAME_FIELD}": username}
+            if learner_id is None
+            else {"student_id": learner_id}
+        )
+
+    def _known_id(self, username: str) -> int | None:
+        """Return the id of the client's user if it has this name."""
+        return self._user.pk if self._user is not None and self._user.get_username() == username else None
 
     def _learner_id(self, username: str) -> int | None:
         """Return the id of the learner, or None for the anonymous user. Raises UnknownLearner."""
@@ -219,8 +226,8 @@ def _check_scope(scope: Any) -> None:
 def _all_states(filters: Mapping[str, Any]) -> Iterator[XBlockUserState]:
     corrupt = CorruptRows()
     for username, row in iter_states(**filters):
-        fields = corrupt.parsed(row.row_id, row.state)
+        fields = corrupt.parsed(row.id, row.state)
         if fields:
-            key = usage_key_in_course(row.usage_key, row.course_id)
+            key = usage_key_in_course(row.module_state_key, row.course_id)
             yield XBlockUserState(username, key, fields, row.modified, Scope.user_state)
     corrupt.raise_if_any()

@@ -26,7 +26,8 @@ def connect() -> None:
 
 def record(versions: Sequence[StateVersion], using: str, **kwargs: Any) -> None:
     """Record the versions of recorded block types. Called in the transaction that writes them to ``using``."""
-    entries = [version for version in versions if is_recorded(version.module_type)]
+    recorded = set(filter(is_recorded, {version.module_type for version in versions}))
+    entries = [version for version in versions if version.module_type in recorded]
     if not entries:
         return
     if router.db_for_write(StudentModuleHistory) == using:

@@ -1,7 +1,7 @@
 """The base class of the caches of all scopes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
@@ -68,7 +68,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
         if last is not None and key.block_scope_id is last[0] and key.block_family == last[1]:
             return last[2]
         address = self.address(key)
-        fields = self.cached(address)
+        fields = self._loaded.get(address) or self.cached(address)
         if fields is None:
             self._prefetch([address])
             fields = self._loaded[address]
@@ -114,7 +114,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
         """Return the stored columns that identify an owner. Raises UnusableKey."""
 
     @abstractmethod
-    def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:
+    def write(self, values: Collection[tuple[KeyValueStore.Key, Any]]) -> Callable[[], None]:
         """Store these values, which must be storable, and return a function that caches them after the commit."""
 
     @abstractmethod

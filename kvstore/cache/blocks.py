@@ -83,7 +83,7 @@ def kinds(blocks: Iterable[Block], aside_types: Sequence[str]) -> dict[BlockKind
         if id(fields) not in seen:
             seen[id(fields)] = fields, _scopes_of(fields)
         found[BlockKind(ids.block_type, block.entry_point, seen[id(fields)][1])].append(ids.usage_id)
-        if not isinstance(ids.usage_id, AsideUsageKey):
+        if asides and not isinstance(ids.usage_id, AsideUsageKey):
             for aside in asides:
                 # The key class is abstract and untyped for the type checker only.
                 aside_key = AsideUsageKeyV2(ids.usage_id, aside.block_type)  # type: ignore[abstract, no-untyped-call]

@@ -60,6 +60,7 @@ class FieldDataCache:
             scopes.USER_INFO: UserInfoCache(user),
             scopes.USER_STATE_SUMMARY: UserStateSummaryCache(user, course_id),
         }
+        self._last: tuple[Any, ScopeCache[Any, Any] | None] = (None, None)
         self.add_blocks_to_cache(blocks)
 
     @classmethod
@@ -138,10 +139,12 @@ class FieldDataCache:
         Raises UnstorableValue, UnusableKey, CorruptState or ReadOnlyState before anything is written, and SaveFailed
         with empty ``saved_field_names`` if the database refuses.
         """
-        by_cache: dict[ScopeCache[Any, Any], dict[Key, Any]] = defaultdict(dict)
+        # Pairs, because the hash of a key is slow.
+        by_cache: dict[ScopeCache[Any, Any], list[tuple[Key, Any]]] = defaultdict(list)
         for key, value in values.items():
             cache = self._checked_for_writing(key)
-            by_cache[cache][key] = codec.storable(value, f"field {key.field_name!r} of {key.block_scope_id}")
+            where = codec.FieldName(key.field_name, key.block_scope_id)
+            by_cache[cache].append((key, codec.storable(value, where)))
         if values and self._learner_id is not None:
             self._write([(cache, by_cache[cache]) for cache in self._caches.values() if cache in by_cache])
 
@@ -152,7 +155,7 @@ class FieldDataCache:
             raise KeyError(key.field_name)
         cache.delete(key)
 
-    def _write(self, writes: list[tuple[ScopeCache[Any, Any], dict[Key, Any]]]) -> None:
+    def _write(self, writes: list[tuple[ScopeCache[Any, Any], list[tuple[Key, Any]]]]) -> None:
         def write() -> list[Callable[[], None]]:
             return [cache.write(values) for cache, values in writes]
 
@@ -170,7 +173,11 @@ class FieldDataCache:
         return NO_FIELDS if self._learner_id is None else cache.fields(key)
 
     def _cache(self, key: Key) -> ScopeCache[Any, Any]:
-        cache = self._caches.get(scopes.scope_key(key.scope))
+        # Most keys have the scope of the previous key, and the hash of a scope is slow.
+        scope, cache = self._last
+        if scope is not key.scope:
+            cache = self._caches.get(scopes.scope_key(key.scope))
+            self._last = key.scope, cache
         if cache is None:
             raise UnsupportedScope(key.scope, list(scopes.SUPPORTED.values()))
         if not cache.shared and key.user_id != self._learner_id:

@@ -1,6 +1,6 @@
 """The caches of the scopes that have one row for each field."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -51,8 +51,8 @@ class FieldRowCache(ScopeCache[Columns, FieldValues]):
         super().__init__()
         self._user = user
 
-    def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:
-        addresses = {FieldAddress(self.address(key), key.field_name): value for key, value in values.items()}
+    def write(self, values: Collection[tuple[KeyValueStore.Key, Any]]) -> Callable[[], None]:
+        addresses = {FieldAddress(self.address(key), key.field_name): value for key, value in values}
         rows = write_fields(self.model, addresses)
 
         def update_cache() -> None:

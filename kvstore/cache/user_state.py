@@ -1,7 +1,7 @@
 """The cache of the scope user_state, which has one row for each block."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -81,14 +81,20 @@ class UserStateCache(ScopeCache[BlockAddress, StateFields]):
         super().__init__()
         self._user = user
         self._course_key = course_key
+        # By id, because the hash of a key is slow. The value contains the key, so that no other object gets its id.
+        self._addresses: dict[int, tuple[Any, str, BlockAddress]] = {}
 
     def address(self, owner: FieldOwner) -> BlockAddress:
-        check_usage_owner(owner)
-        return block_address(owner.block_scope_id, self._course_key)
+        usage_key, family = owner.block_scope_id, owner.block_family
+        seen = self._addresses.get(id(usage_key))
+        if seen is None or seen[0] is not usage_key or seen[1] != family:
+            check_usage_owner(owner)
+            seen = self._addresses[id(usage_key)] = usage_key, family, block_address(usage_key, self._course_key)
+        return seen[2]
 
-    def write(self, values: Mapping[KeyValueStore.Key, Any]) -> Callable[[], None]:
+    def write(self, values: Collection[tuple[KeyValueStore.Key, Any]]) -> Callable[[], None]:
         states: dict[BlockAddress, dict[str, Any]] = defaultdict(dict)
-        for key, value in values.items():
+        for key, value in values:
             states[self.address(key)][key.field_name] = value
         changes = {address: set_fields(fields) for address, fields in states.items()}
         rows = write_states(self._user.pk, changes, create=True)
@@ -115,7 +121,7 @@ class UserStateCache(ScopeCache[BlockAddress, StateFields]):
             self._replace(address, self._empty())
 
     def _load(self, addresses: list[BlockAddress]) -> dict[BlockAddress, StateFields]:
-        stored = stored_states({"student_id": self._user.pk}, addresses)
+        stored = stored_states(self._user.pk, addresses)
         return {address: StateFields(stored.get(address[:2])) for address in addresses}
 
     def _empty(self) -> StateFields:

@@ -19,9 +19,11 @@ def set_fields(fields: Mapping[str, Any]) -> RowChange:
 
     def change(row: Row) -> Values:
         stored = parsed(row.id, row.state)
-        if row.state is not None and all(_holds(stored, name, value) for name, value in fields.items()):
+        state = codec.dumps({**stored, **fields})
+        # Equal fields may have another text. The texts are compared because 1 equals True in Python.
+        if state == row.state or (_may_equal(stored, row, fields) and codec.dumps(stored) == state):
             return row.values
-        return row.values._replace(state=codec.dumps({**stored, **fields}))
+        return Values(state, row.grade, row.max_grade)
 
     return change
 
@@ -57,6 +59,5 @@ def if_version(expected_version: int, change: RowChange) -> RowChange:
     return change_if_version
 
 
-def _holds(stored: Mapping[str, Any], name: str, value: Any) -> bool:
-    """Return whether a field has this value. Also compared as text, because 1 equals True in Python."""
-    return name in stored and stored[name] == value and codec.dumps(stored[name]) == codec.dumps(value)
+def _may_equal(stored: Mapping[str, Any], row: Row, fields: Mapping[str, Any]) -> bool:
+    return row.state is not None and all(name in stored and stored[name] == value for name, value in fields.items())

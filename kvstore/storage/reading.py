@@ -1,20 +1,19 @@
 """Reads stored state without model instances and without parsing keys."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import models
+from django.db import models, router
 from django.db.models import OuterRef, Subquery
-from django.db.models.lookups import In
 
 from kvstore.conf import conf
 from kvstore.exceptions import NAMED_IDS, CorruptState
 from kvstore.keys import BlockAddress
 from kvstore.models import StudentModule
-from kvstore.versioning import codec
+from kvstore.versioning import codec, sql
 from kvstore.versioning.sql import chunked
 
 logger = logging.getLogger("kvstore")
@@ -41,36 +40,45 @@ def parsed(row_id: int, state: str | None, table: str = TABLE) -> dict[str, Any]
 class StoredState(NamedTuple):
     """The stored columns of one block's state."""
 
-    row_id: int
+    id: int
     course_id: str
-    usage_key: str
+    module_state_key: str
     state: str | None
     modified: datetime
 
     def fields(self) -> dict[str, Any]:
         """Return the fields. Raises CorruptState with the row's id."""
-        return parsed(self.row_id, self.state)
+        return parsed(self.id, self.state)
 
 
 STORED_COLUMNS = ("id", stored_text("course_id"), stored_text("module_state_key"), "state", "modified")
 
 
-def stored_states(learner: Mapping[str, Any], addresses: Sequence[BlockAddress]) -> dict[tuple[str, str], StoredState]:
+def stored_states(learner: int | str, addresses: Sequence[BlockAddress]) -> dict[tuple[str, str], StoredState]:
     """Return a learner's stored states by course and usage key, with one query for each chunk of blocks.
 
-    ``learner`` has the filter arguments that select the learner's rows, by id or by name.
+    ``learner`` is the id of a user, or the name, which the same query looks up.
     """
+    using = router.db_for_read(StudentModule)
     found = {}
     for chunk in chunked(addresses, conf.KVSTORE_CHUNK_SIZE):
-        rows = StudentModule.objects.filter(
-            In(stored_text("module_state_key"), [address.usage_key for address in chunk]),
-            In(stored_text("course_id"), {address.course_id for address in chunk}),
-            **learner,
-        )
-        for values in rows.values_list(*STORED_COLUMNS):
-            stored = StoredState(*values)
-            found[stored.course_id, stored.usage_key] = stored
+        conditions = [
+            _has_learner(learner, using),
+            sql.one_of("module_state_key", [address.usage_key for address in chunk], using),
+            sql.one_of("course_id", {address.course_id for address in chunk}, using),
+        ]
+        for values in sql.select(StudentModule, StoredState._fields, conditions, using):
+            found[values[1], values[2]] = StoredState(*values)
     return found
+
+
+def _has_learner(learner: int | str, using: str) -> sql.Condition:
+    if isinstance(learner, int):
+        return sql.one_of("student_id", [learner], using)
+    model = get_user_model()
+    users = model._base_manager.using(using).filter(**{model.USERNAME_FIELD: learner}).values("pk")
+    statement, parameters = users.query.get_compiler(using).as_sql()
+    return f"student_id IN ({statement})", parameters
 
 
 def iter_states(**filters: Any) -> Iterator[tuple[str, StoredState]]:

@@ -4,9 +4,10 @@ The text is ASCII, so that every database can store every string, including lone
 """
 
 import json
+import json.encoder
 import math
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, NoReturn
 
 from kvstore.exceptions import UnstorableValue
 
@@ -19,19 +20,34 @@ PLAIN = {str, bool, type(None)}
 CHANGEABLE = {dict, list}
 
 
-def storable(value: Any, where: str, depth: int = 0) -> Any:
+class FieldName(NamedTuple):
+    """A field of a block, for the text of an error, which is built only if there is an error."""
+
+    name: str
+    key: object
+
+    def __str__(self) -> str:
+        return f"field {self.name!r} of {self.key}"
+
+
+def storable(value: Any, where: object, depth: int = 0) -> Any:
     """Return a copy of ``value`` as the store will return it: plain dicts, lists and scalars.
 
     A namedtuple becomes a dict, any other tuple a list, and the keys of a dict become strings, as in simplejson.
-    ``where`` names the block and field in the error.
+    The error begins with the text of ``where``.
 
     Raises UnstorableValue for NaN, infinity, and objects that JSON cannot represent, such as sets and dates.
     """
-    if type(value) in PLAIN:
+    kind = type(value)
+    if kind in PLAIN:
         return value
     if depth > MAX_DEPTH:
         raise UnstorableValue(f"{where} is nested more than {MAX_DEPTH} levels deep; store a flatter value.")
-    if isinstance(value, Mapping):
+    if kind is list:
+        return [storable(item, where, depth + 1) for item in value]
+    if kind is int or kind is float:
+        return _storable_scalar(value, where)
+    if kind is dict or isinstance(value, Mapping):
         return _storable_object(value, where, depth)
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return _storable_object(value._asdict(), where, depth)
@@ -42,6 +58,13 @@ def storable(value: Any, where: str, depth: int = 0) -> Any:
 
 def loads(text: str) -> Any:
     """Return the value of stored text. Raises ValueError for invalid JSON, NaN, infinity and deep nesting."""
+    try:
+        value, end = _scan(text, 0)
+        if end == len(text):
+            return value
+    except (StopIteration, ValueError, RecursionError):
+        # The decoder ignores white space around the value, and its errors name the position.
+        pass
     try:
         return _decode(text)
     except RecursionError as error:
@@ -75,14 +98,14 @@ def copied(value: Any) -> Any:
     return value
 
 
-def _storable_object(mapping: Mapping[Any, Any], where: str, depth: int) -> dict[str, Any]:
+def _storable_object(mapping: Mapping[Any, Any], where: object, depth: int) -> dict[str, Any]:
     stored = {_object_key(key, where): storable(item, where, depth + 1) for key, item in mapping.items()}
     if len(stored) != len(mapping):
         raise UnstorableValue(f"{where} has two keys that are one in JSON, such as 1 and '1'; keep one of them.")
     return stored
 
 
-def _object_key(key: Any, where: str) -> str:
+def _object_key(key: Any, where: object) -> str:
     if isinstance(key, str):
         return str.__str__(key)
     if key is None or isinstance(key, (bool, int, float)):
@@ -90,7 +113,7 @@ def _object_key(key: Any, where: str) -> str:
     raise UnstorableValue(f"{where} has a key of type {type(key).__name__}; JSON objects have string keys.")
 
 
-def _storable_scalar(value: Any, where: str) -> Any:
+def _storable_scalar(value: Any, where: object) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
     if value is None or isinstance(value, bool):
@@ -120,7 +143,21 @@ def _finite(text: str) -> float:
     return number
 
 
-# json.dumps and json.loads would make an encoder and a decoder at each call with options.
-dumps = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+def encoder(*, allow_nan: bool) -> Callable[[Any], str]:
+    """Return a function that converts a value to compact ASCII JSON; it must not contain itself."""
+    whole = json.JSONEncoder(allow_nan=allow_nan, separators=(",", ":"))
+    # JSONEncoder.encode() makes an encoder in C at each call, which takes longer than encoding a small value.
+    make: Any = json.encoder.c_make_encoder  # type: ignore[attr-defined]  # None without the C extension
+    if make is None:
+        return whole.encode
+    quote = json.encoder.encode_basestring_ascii
+    chunks = make(None, whole.default, quote, None, ":", ",", False, False, allow_nan)
+    return lambda value: "".join(chunks(value, 0))
+
+
+dumps = encoder(allow_nan=False)
 """returns the text of a value that :func:`storable` returned"""
-_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite).decode
+# json.loads would make a decoder at each call with options.
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_decode = _decoder.decode
+_scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]  # not in the stubs

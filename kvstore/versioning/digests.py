@@ -5,12 +5,12 @@ docs/reference/digests.md specifies the format.
 """
 
 import hashlib
-import json
 from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
 from kvstore.signals import StateVersion
+from kvstore.versioning.codec import encoder
 
 FORMAT = 1
 TAG = f"student-module-history/{FORMAT}"
@@ -21,7 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 # Equal values have equal bytes: ASCII, no white space, and the shortest digits of a float that read back the same.
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = encoder(allow_nan=True)
 
 
 def digest_of(version: StateVersion) -> bytes:

@@ -11,6 +11,7 @@ from django.db.models import Model, QuerySet
 from kvstore.keys import BlockAddress
 from kvstore.signals import StateVersion
 from kvstore.versioning import sql
+from kvstore.versioning.record_sets import MIN_RECORDS, suits_record_sets
 from kvstore.versioning.versions import COLUMNS, IDENTITY, NEW_COLUMNS, VERSION_COLUMNS, Row
 
 
@@ -18,18 +19,18 @@ def lock(
     model: type[Model], student_id: int, addresses: Collection[BlockAddress], using: str
 ) -> dict[tuple[str, str], Row]:
     """Lock a learner's rows of these blocks, in the order of ids, and return them by course and usage key."""
-    filters: dict[str, Collection[Any]] = {
-        "student_id": [student_id],
-        "module_state_key": [address.usage_key for address in addresses],
-        "course_id": {address.course_id for address in addresses},
-    }
-    found = [Row(*columns) for columns in sql.select_for_update(model, COLUMNS, filters, using)]
+    conditions = [
+        sql.one_of("student_id", [student_id], using),
+        sql.one_of("module_state_key", [address.usage_key for address in addresses], using),
+        sql.one_of("course_id", {address.course_id for address in addresses}, using),
+    ]
+    found = [Row(*columns) for columns in sql.select(model, COLUMNS, conditions, using, lock=True)]
     return {(row.course_id, row.module_state_key): row for row in found}
 
 
 def lock_by_id(model: type[Model], row_id: int, using: str) -> Row | None:
     """Lock the row with this id and return it, or None if it does not exist."""
-    found = sql.select_for_update(model, COLUMNS, {"id": [row_id]}, using)
+    found = sql.select(model, COLUMNS, [sql.one_of("id", [row_id], using)], using, lock=True)
     return Row(*found[0]) if found else None
 
 
@@ -47,6 +48,9 @@ def update(model: type[Model], rows: Sequence[Row], using: str) -> None:
     """Write the next versions of locked rows in one statement."""
     if len(rows) == 1:
         sql.update(model, rows[0].id, {name: getattr(rows[0], name) for name in VERSION_COLUMNS}, using)
+    elif len(rows) >= MIN_RECORDS and suits_record_sets(using, model._meta.db_table):
+        columns = ("id", *VERSION_COLUMNS)
+        sql.update_many(model, columns, list(map(attrgetter(*columns), rows)), using)
     else:
         # The rows exist and are locked, so every insert conflicts on its id and becomes an update. An UPDATE with a
         # CASE for each row takes time quadratic in their number.

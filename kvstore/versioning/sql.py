@@ -16,7 +16,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BinaryField, Model
 from django.db.models.constants import OnConflict
 
+from kvstore.versioning.record_sets import MIN_RECORDS, record_set, suits_record_sets
+
 Rows = Sequence[tuple[Any, ...]]
+Condition = tuple[str, Collection[Any]]
+"""an SQL condition and its parameters"""
 ItemT = TypeVar("ItemT")
 
 MAX_BOUND = 50
@@ -32,19 +36,31 @@ def chunked(items: Sequence[ItemT], size: int) -> Iterator[list[ItemT]]:
         yield list(items[start : start + size])
 
 
-def select_for_update(
-    model: type[Model], columns: tuple[str, ...], filters: Mapping[str, Collection[Any]], using: str
+def select(
+    model: type[Model], columns: tuple[str, ...], conditions: Sequence[Condition], using: str, *, lock: bool = False
 ) -> Rows:
-    """Lock and return, in the order of ids, the rows with one of the values of each filter."""
+    """Return the rows that meet all conditions. With ``lock``, lock them in the order of ids."""
     connection = connections[using]
-    lock = f" {connection.ops.for_update_sql()}" if connection.features.has_select_for_update else ""
-    conditions = [f"{_names(using, (name,))} IN ({_percent_s(values)})" for name, values in filters.items()]
-    statement = f"{_selection(using, model, columns)} WHERE {' AND '.join(conditions)} ORDER BY id{lock}"
+    ending = " ORDER BY id" if lock else ""
+    if lock and connection.features.has_select_for_update:
+        ending += f" {connection.ops.for_update_sql()}"
+    where = " AND ".join([condition for condition, _parameters in conditions])
+    parameters = list(chain.from_iterable([values for _condition, values in conditions]))
     with connection.cursor() as cursor:
-        cursor.execute(statement, _parameters(connection, filters.values()))
+        cursor.execute(f"{_selection(using, model, columns)} WHERE {where}{ending}", parameters)
         rows: Rows = cursor.fetchall()
     conversions = _converters(using, model, columns)
     return _converted(connection, conversions, rows) if conversions else rows
+
+
+def one_of(name: str, values: Collection[Any], using: str) -> Condition:
+    """Return the condition that a column has one of these values."""
+    column = _names(using, (name,))
+    if len(values) >= MIN_RECORDS and connections[using].vendor == "postgresql" and type(next(iter(values))) is str:
+        text = "\n".join(values)
+        if text.count("\n") == len(values) - 1:
+            return f"{column} = ANY(string_to_array(%s, chr(10)))", [text]
+    return f"{column} IN ({_percent_s(values)})", values
 
 
 def update(model: type[Model], row_id: int, values: Mapping[str, Any], using: str) -> None:
@@ -53,11 +69,23 @@ def update(model: type[Model], row_id: int, values: Mapping[str, Any], using: st
         cursor.execute(_update(using, model, tuple(values)), _parameters(connection, [values.values(), [row_id]]))
 
 
+def update_many(model: type[Model], columns: tuple[str, ...], rows: Rows, using: str) -> None:
+    """Set columns of stored rows from a record set; the first of ``columns`` is the id."""
+    values, source, parameters = record_set(using, model, columns, rows)
+    pairs = zip(columns[1:], values[1:], strict=True)
+    assignments = ", ".join([f"{_names(using, (name,))} = {value}" for name, value in pairs])
+    table = _table(using, model)
+    with connections[using].cursor() as cursor:
+        statement = f"UPDATE {table} SET {assignments} {source} WHERE {table}.id = {values[0]}"  # noqa: S608  names, quoted
+        cursor.execute(statement, parameters)
+
+
 def insert(model: type[Model], columns: tuple[str, ...], rows: Rows, using: str, *, conflict: str = "") -> list[int]:
     """Insert rows and return the generated ids in order, or none if the database does not return them."""
     connection = connections[using]
     returns_ids = connection.features.can_return_rows_from_bulk_insert and "id" not in columns
-    insertion, parameters = _insertion(using, model, columns, rows)
+    # RETURNING has the order of VALUES, but not that of a record set.
+    insertion, parameters = (_insertion if returns_ids else _fastest_insertion)(using, model, columns, rows)
     with connection.cursor() as cursor:
         cursor.execute(insertion + conflict + (" RETURNING id" if returns_ids else ""), parameters)
         return [row_id for (row_id,) in cursor.fetchall()] if returns_ids else []
@@ -85,7 +113,7 @@ def insert_missing(
     """
     connection = connections[using]
     if connection.vendor != "mysql":
-        insertion, parameters = _insertion(using, model, columns, rows)
+        insertion, parameters = _fastest_insertion(using, model, columns, rows)
         with connection.cursor() as cursor:
             cursor.execute(f"{insertion} ON CONFLICT ({_names(using, unique_columns)}) DO NOTHING", parameters)
         return
@@ -132,7 +160,7 @@ def _update(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
 
 @cache
 def _insert_into(using: str, model: type[Model], columns: tuple[str, ...]) -> str:
-    return f"INSERT INTO {_table(using, model)} ({_names(using, columns)}) VALUES "  # noqa: S608  names, quoted
+    return f"INSERT INTO {_table(using, model)} ({_names(using, columns)}) "
 
 
 @cache
@@ -151,6 +179,13 @@ def _table(using: str, model: type[Model]) -> str:
     return _names(using, (model._meta.db_table,))
 
 
+def _fastest_insertion(using: str, model: type[Model], columns: tuple[str, ...], rows: Rows) -> tuple[str, list[Any]]:
+    if len(rows) < MIN_RECORDS or not suits_record_sets(using, model._meta.db_table):
+        return _insertion(using, model, columns, rows)
+    values, source, parameters = record_set(using, model, columns, rows)
+    return f"{_insert_into(using, model, columns)}SELECT {', '.join(values)} {source}", parameters
+
+
 def _insertion(using: str, model: type[Model], columns: tuple[str, ...], rows: Rows) -> tuple[str, list[Any]]:
     placeholders = _placeholders(using, model, columns)
     # SQLite caches compiled statements by text, which depends on the number of rows only if all values are bound.
@@ -159,7 +194,7 @@ def _insertion(using: str, model: type[Model], columns: tuple[str, ...], rows: R
     else:
         sql_rows, bound = _with_literals(placeholders, rows)
     values = ", ".join([f"({sql_row})" for sql_row in sql_rows])
-    return _insert_into(using, model, columns) + values, _parameters(connections[using], bound)
+    return f"{_insert_into(using, model, columns)}VALUES {values}", _parameters(connections[using], bound)
 
 
 def _with_literals(placeholders: tuple[str, ...], rows: Rows) -> tuple[list[str], Rows]:

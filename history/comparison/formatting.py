@@ -45,3 +45,9 @@ def _steps(path: Path) -> Iterator[str]:
             yield f".{step}"
         else:
             yield f".{json.dumps(step, ensure_ascii=False)}"
+
+
+def first_difference(one: str, other: str) -> int:
+    """Return the position of the first character that differs, or the length of the shorter text."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((position for position, (left, right) in pairs if left != right), min(len(one), len(other)))

@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 from django.db.models import TextChoices
 from django.utils.translation import pgettext_lazy
 
-from history.comparison.formatting import Path, format_path, format_value
+from history.comparison.formatting import Path, first_difference, format_path, format_value
 
 MAX_ALIGNMENT_STEPS = 300_000
 """comparisons made to find the common ends of lists; after these, elements are compared by position"""
+
+BEFORE_DIFFERENCE = 100
+"""characters of a long string before its first difference"""
 
 NOTHING: tuple[Any, ...] = ({}, [], "", None)
 
@@ -43,13 +46,22 @@ class FieldChange(NamedTuple):
 
     @property
     def old_text(self) -> str:
-        """The older value from :func:`history.comparison.formatting.format_value`; empty if it was added."""
-        return "" if self.kind == ChangeKind.ADDED else format_value(self.old)
+        """The older value from :func:`history.comparison.formatting.format_value`; empty if it was added.
+
+        Of a long string, the part around the first difference from the newer string.
+        """
+        return "" if self.kind == ChangeKind.ADDED else format_value(self._from_difference(self.old))
 
     @property
     def new_text(self) -> str:
         """The newer value from :func:`history.comparison.formatting.format_value`; empty if it was removed."""
-        return "" if self.kind == ChangeKind.REMOVED else format_value(self.new)
+        return "" if self.kind == ChangeKind.REMOVED else format_value(self._from_difference(self.new))
+
+    def _from_difference(self, value: Any) -> Any:
+        if not (isinstance(self.old, str) and isinstance(self.new, str)):
+            return value
+        start = first_difference(self.old, self.new) - BEFORE_DIFFERENCE
+        return f"…{value[start:]}" if start > 0 else value
 
 
 class ChangedField(NamedTuple):

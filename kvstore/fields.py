@@ -121,6 +121,7 @@ class LearningContextKeyField(OpaqueKeyField):
     key_class = LearningContextKey
 
 
+# Like CharField, BinaryField is generic for the type checker only.
 class DigestField(models.BinaryField):  # type: ignore[type-arg]
     """The digest of a version, as bytes. MySQL cannot index the column type of BinaryField."""
 

@@ -103,10 +103,11 @@ class StudentModule(models.Model):
         DatabaseError if the row was deleted.
         """
         alias = using or router.db_for_write(type(self), instance=self)
-        if force_insert or (self._state.adding and not force_update and update_fields is None):
+        names = None if update_fields is None else instances.checked_names(self, update_fields)
+        if force_insert or (self._state.adding and not force_update and names is None):
             instances.insert(self, alias, force_insert)
         else:
-            instances.update(self, alias, update_fields)
+            instances.update(self, alias, names)
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:

@@ -30,7 +30,7 @@ class UsernameCache:
 
 
 def learner(text: str) -> User:
-    """Return the learner with this username, email address or, after ``id:``, id. Raises CommandError.
+    """Return the learner with this username, e-mail address or, after ``id:``, id. Raises CommandError.
 
     An id need not exist: the history contains those of deleted users.
     """
@@ -40,7 +40,7 @@ def learner(text: str) -> User:
             raise CommandError(_("%(text)r is not the id of a user; write it like id:42.") % {"text": text[:100]})
         return User(number, UsernameCache()(number))
     users = find_users(text)
-    # A username is preferred to the email address of another user.
+    # A username is preferred to the e-mail address of another user.
     users = [user for user in users if user.name == text] or users
     if len(users) > 1:
         ids = ", ".join(f"id:{user.pk}" for user in users[:MAX_MATCHES])
@@ -48,7 +48,7 @@ def learner(text: str) -> User:
     if users:
         return users[0]
     raise CommandError(
-        _("No user has the username or email address %(text)r. Use id:NUMBER for a deleted user.")
+        _("No user has the username or e-mail address %(text)r. Use id:NUMBER for a deleted user.")
         % {"text": text[:100]}
     )
 

@@ -36,6 +36,7 @@ class Change:
     @property
     def actor_id(self) -> int | None:
         """The user id of the actor; None if unknown or anonymous."""
+        # The type checker does not accept Callable in isinstance().
         actor = self.actor() if isinstance(self.actor, Callable) else self.actor  # type: ignore[arg-type]
         learner_id: int | None = getattr(actor, "pk", actor)
         return learner_id

@@ -74,9 +74,8 @@ def insert(instance: Instance, using: str, force_insert: Any) -> None:
     snapshot(instance)
 
 
-def update(instance: Instance, using: str, update_fields: Iterable[str] | None) -> None:
+def update(instance: Instance, using: str, names: Collection[str] | None) -> None:
     """Update the row of an instance, with at most these fields. See :meth:`StudentModule.save`."""
-    names = None if update_fields is None else _checked_names(instance, update_fields)
     changed = _changed(instance)
     # Changes that update_fields leaves out stay on the instance until a later save.
     mine = {name: value for name, value in changed.items() if names is None or name in names}
@@ -120,7 +119,8 @@ def update(instance: Instance, using: str, update_fields: Iterable[str] | None) 
     snapshot(instance, kept)
 
 
-def _checked_names(instance: Instance, update_fields: Iterable[str]) -> set[str]:
+def checked_names(instance: Instance, update_fields: Iterable[str]) -> set[str]:
+    """Return the names. Raises ValueError, which names the unknown ones."""
     names = set(update_fields)
     unknown = names - {name for column in instance._meta.concrete_fields for name in (column.name, column.attname)}
     if unknown:

@@ -37,7 +37,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("user", help="username, email address, or id:NUMBER, also of a deleted user")
+        parser.add_argument("user", help="username, e-mail address, or id:NUMBER, also of a deleted user")
         parser.add_argument("block", help="usage key, or a URL that contains it")
         parser.add_argument("--course", help="the course of a usage key of the old form, i4x://...")
         parser.add_argument(

@@ -43,6 +43,8 @@ class Columns(SavingTestCase):
         row.state = '{"a":2}'
         with self.assertRaises(ValueError):
             row.save(update_fields=["stat"])
+        with self.assertRaisesMessage(ValueError, "stat"):
+            row.save(force_insert=True, update_fields=["stat"])
         self.assert_stored(1)
 
     def test_the_learner_and_block_of_a_row_cannot_be_changed(self):

@@ -22,6 +22,9 @@ SEEN_LIMIT = 20_000
 _seen: dict[type[OpaqueKey], dict[str, OpaqueKey]] = {}
 # Addresses by the text of their usage key, for the same reason.
 _addresses: dict[str, BlockAddress] = {}
+# Addresses by the id of their usage key, because a key is formatted at each str(). The value contains the key, so that
+# no other key gets its id.
+_addresses_by_id: dict[int, tuple[UsageKey, BlockAddress]] = {}
 
 
 class BlockAddress(NamedTuple):
@@ -40,6 +43,9 @@ def block_address(usage_key: Any, course_key: LearningContextKey | None = None) 
     ``course_key`` completes a usage key of the deprecated ``i4x://`` form, which lacks the run.
     Raises UnusableKey if ``usage_key`` is not a usage key, lacks the run, or is too long.
     """
+    seen = _addresses_by_id.get(id(usage_key))
+    if seen is not None and seen[0] is usage_key:
+        return seen[1]
     if not isinstance(usage_key, UsageKey):
         raise UnusableKey(
             f"{usage_key!r:.100} is not a usage key; pass a UsageKey, for example from UsageKey.from_string()."
@@ -49,6 +55,7 @@ def block_address(usage_key: Any, course_key: LearningContextKey | None = None) 
     if address is None:
         address = _new_address(usage_key, course_key)
         _store_seen(_addresses, usage_key, text, address)
+    _store_seen(_addresses_by_id, usage_key, id(usage_key), (usage_key, address))
     return address
 
 
@@ -149,13 +156,13 @@ def _serialized(key: OpaqueKey) -> str:
         raise UnusableKey(f"{key!r:.100} lacks a part; complete it.") from error
 
 
-def _store_seen(seen: dict[str, Any], key: OpaqueKey, text: str, value: Any) -> None:
+def _store_seen(seen: dict[Any, Any], key: OpaqueKey, index: str | int, value: Any) -> None:
     # The text of a deprecated key lacks the run, so different keys have the same text.
     if _is_deprecated(key):
         return
     if len(seen) >= SEEN_LIMIT:
         seen.clear()
-    seen[text] = value
+    seen[index] = value
 
 
 def _block_key(usage_key: Any) -> Any:

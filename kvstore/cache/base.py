@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Iterable
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from opaque_keys.edx.asides import AsideUsageKey
@@ -50,7 +51,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
     def __init__(self) -> None:
         self._loaded: dict[AddressT, FieldsT] = {}
         self._assumed: set[AddressT] = set()
-        self._undeclared: list[FieldOwner] = []
+        self._undeclared: list[Iterable[FieldOwner]] = []
         self._last: tuple[Any, str, FieldsT] | None = None
 
     def prefetch(self, owners: Iterable[FieldOwner]) -> None:
@@ -59,7 +60,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
 
     def assume_empty(self, owners: Iterable[FieldOwner]) -> None:
         """Treat these owners as having no fields in this scope, unless a block that declares some is added later."""
-        self._undeclared.extend(owners)
+        self._undeclared.append(owners)
 
     def fields(self, key: KeyValueStore.Key) -> FieldsT:
         """Return the fields of the key's owner, and load them if necessary."""
@@ -100,7 +101,7 @@ class ScopeCache(ABC, Generic[AddressT, FieldsT]):
 
     def _assumed_empty(self) -> set[AddressT]:
         # Blocks rarely read undeclared fields, so the addresses are computed on the first such read.
-        for owner in self._undeclared:
+        for owner in chain.from_iterable(self._undeclared):
             # A read with an unusable key raises the error.
             with suppress(UnusableKey):
                 address = self.address(owner)

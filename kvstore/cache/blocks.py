@@ -1,7 +1,7 @@
 """Scopes, ids and children of blocks."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from opaque_keys.edx.asides import AsideUsageKey, AsideUsageKeyV2
@@ -66,23 +66,26 @@ class BlockKind(NamedTuple):
     family: str
     scopes: frozenset[ScopeKey]
 
-    def owners(self, scope: ScopeKey, usage_ids: Iterable[Any]) -> list[FieldOwner]:
-        """Return the owners of the fields that these blocks have in one scope."""
+    def owners(self, scope: ScopeKey, usage_ids: Iterable[Any]) -> Iterator[FieldOwner]:
+        """Yield the owners of the fields that these blocks have in one scope."""
         if scope[1] == BlockScope.USAGE:
-            return [FieldOwner(usage_id, self.family) for usage_id in usage_ids]
-        return [FieldOwner(self.block_type if scope[1] == BlockScope.TYPE else None, self.family)]
+            for usage_id in usage_ids:
+                yield FieldOwner(usage_id, self.family)
+        else:
+            yield FieldOwner(self.block_type if scope[1] == BlockScope.TYPE else None, self.family)
 
 
 def kinds(blocks: Iterable[Block], aside_types: Sequence[str]) -> dict[BlockKind, list[Any]]:
     found: dict[BlockKind, list[Any]] = defaultdict(list)
     asides = [BlockKind(aside_type, ASIDE_FAMILY, _aside_scopes(aside_type)) for aside_type in aside_types]
-    # By id. The value contains the fields too, so that no other object gets the same id.
-    seen: dict[int, tuple[Any, frozenset[ScopeKey]]] = {}
+    # The fields by id: a class has one mapping. The value contains it too, so that no other object gets its id.
+    seen: dict[tuple[str, str, int], tuple[Any, list[Any]]] = {}
     for block in blocks:
         ids, fields = block.scope_ids, block.fields
-        if id(fields) not in seen:
-            seen[id(fields)] = fields, _scopes_of(fields)
-        found[BlockKind(ids.block_type, block.entry_point, seen[id(fields)][1])].append(ids.usage_id)
+        kind = ids.block_type, block.entry_point, id(fields)
+        if kind not in seen:
+            seen[kind] = fields, found[BlockKind(*kind[:2], _scopes_of(fields))]
+        seen[kind][1].append(ids.usage_id)
         if asides and not isinstance(ids.usage_id, AsideUsageKey):
             for aside in asides:
                 # The key class is abstract and untyped for the type checker only.

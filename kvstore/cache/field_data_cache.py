@@ -108,13 +108,14 @@ class FieldDataCache:
         by_kind = kinds(blocks, self._aside_types)
         for scope, cache in self._caches.items():
             declared: list[FieldOwner] = []
-            undeclared: list[FieldOwner] = []
             for kind, usage_ids in by_kind.items():
-                (declared if scope in kind.scopes else undeclared).extend(kind.owners(scope, usage_ids))
+                owners = kind.owners(scope, usage_ids)
+                if scope in kind.scopes:
+                    declared.extend(owners)
+                # user_info belongs to no block, so never assume it empty.
+                elif scope != scopes.USER_INFO:
+                    cache.assume_empty(owners)
             cache.prefetch(declared)
-            # user_info belongs to no block, so never assume it empty.
-            if scope != scopes.USER_INFO:
-                cache.assume_empty(undeclared)
 
     def get(self, key: Key) -> Any:
         """Return a copy of the field's value. Raises KeyError or CorruptState."""

@@ -81,16 +81,10 @@ class UserStateCache(ScopeCache[BlockAddress, StateFields]):
         super().__init__()
         self._user = user
         self._course_key = course_key
-        # By id, because the hash of a key is slow. The value contains the key, so that no other object gets its id.
-        self._addresses: dict[int, tuple[Any, str, BlockAddress]] = {}
 
     def address(self, owner: FieldOwner) -> BlockAddress:
-        usage_key, family = owner.block_scope_id, owner.block_family
-        seen = self._addresses.get(id(usage_key))
-        if seen is None or seen[0] is not usage_key or seen[1] != family:
-            check_usage_owner(owner)
-            seen = self._addresses[id(usage_key)] = usage_key, family, block_address(usage_key, self._course_key)
-        return seen[2]
+        check_usage_owner(owner)
+        return block_address(owner.block_scope_id, self._course_key)
 
     def write(self, values: Collection[tuple[KeyValueStore.Key, Any]]) -> Callable[[], None]:
         states: dict[BlockAddress, dict[str, Any]] = defaultdict(dict)

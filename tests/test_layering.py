@@ -24,7 +24,7 @@ LAYERS = {
         "client scores admin",
         "cache",
         "store",
-        "api apps checks testing migrations",
+        "api apps checks testing migrations templatetags",
     ),
     "history": (
         "conf exceptions",
@@ -37,7 +37,7 @@ LAYERS = {
     ),
 }
 # For projects and for Django: no other module of the package imports them.
-ENTRY_POINTS = ("admin", "api", "apps", "checks", "management", "middleware", "testing", "migrations")
+ENTRY_POINTS = ("admin", "api", "apps", "checks", "management", "middleware", "testing", "migrations", "templatetags")
 # Imports inside functions that go against the layers, each with its reason.
 EXCEPTED = {
     ("kvstore.apps", "kvstore.checks"): "Django calls ready() to register checks.",

@@ -7,8 +7,6 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.urls import path
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -26,6 +24,7 @@ from history.reading.committed import committed
 from kvstore.admin.base import ReadOnlyAdmin
 from kvstore.admin.filters import CourseFilter, GradeFilter
 from kvstore.admin.ordering import IndexOrder
+from kvstore.staff.dates import format_moment
 from kvstore.staff.users import display_name, usernames_for
 
 # One learner's versions of a block have equal index columns; the id distinguishes them. It is unique in the partition
@@ -60,8 +59,7 @@ class EntryAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("time"))
     def when(self, entry: Any) -> str:
-        moment = timezone.localtime(entry.created) if timezone.is_aware(entry.created) else entry.created
-        return date_format(moment, "Y-m-d H:i:s")
+        return format_moment(entry.created)
 
     @admin.display(description=gettext_lazy("changed by"), empty_value="-")
     def actor(self, entry: Any) -> str | None:

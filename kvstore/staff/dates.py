@@ -1,4 +1,4 @@
-"""Parse dates and times as staff type them: ISO 8601, in the current time zone unless the text names another."""
+"""Format times for staff, and parse those that staff type: ISO 8601, in the current time zone by default."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -13,6 +13,15 @@ MAX_LENGTH = 40
 
 class InvalidFilterValue(ValueError):
     """A filter cannot use the typed value; the message is for staff."""
+
+
+def format_moment(moment: datetime) -> str:
+    """Return the local time with seconds and the name of its zone, such as ``2026-01-31 14:30:05 CET``.
+
+    A naive time has no zone.
+    """
+    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
+    return f"{local:%Y-%m-%d %H:%M:%S %Z}".rstrip()
 
 
 def earliest(text: str) -> datetime:

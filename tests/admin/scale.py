@@ -1,4 +1,4 @@
-"""Fills two PostgreSQL databases with three million entries, and measures the admin over them.
+"""Fills two databases of PostgreSQL or MariaDB with three million entries, and measures the admin over them.
 
     DATABASE_URL=... HISTORY_DATABASE_URL=... python -m tests.admin.scale [--rows 300000] [--versions 10] [--no-fill]
 
@@ -9,8 +9,10 @@ each other in time, as they do, so that the rows of one are far from the newest.
 
 import argparse
 import os
+import re
 import statistics
 import time
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,66 +20,83 @@ import django
 
 LEARNERS, COURSES, BLOCKS = 20_000, 30, 15
 RUNS = 9
-STATE = '{"student_answers": {"p_2_1": "choice_1"}, "attempts": 3, "seed": 1, "done": true, "score": {"raw": 1}}'
+
+# SQL that differs between the databases: integer division, a sequence of numbers, a digest, a time.
+POSTGRESQL = {
+    "div": "/",
+    "series": "generate_series(1, {most}) {name}",
+    "digest": "decode('01', 'hex') || sha256(convert_to({row} || '.' || ({version}), 'UTF8'))",
+    "ago": "'{end}'::timestamptz - interval '1 second' * ({seconds})",
+}
+MYSQL = {
+    "div": "DIV",
+    "series": "(SELECT seq AS {name} FROM seq_1_to_{most}) {name}_series",
+    "digest": "CONCAT(UNHEX('01'), UNHEX(SHA2(CONCAT({row}, '.', {version}), 256)))",
+    "ago": "TIMESTAMPADD(SECOND, -({seconds}), '{end}')",
+}
 
 # A row n is of a learner, of the learner's course, and of one of its blocks.
 OF_ROW = f"""
-  (n - 1) / {BLOCKS} + 1 AS learner, ((n - 1) / {BLOCKS}) %% {COURSES} AS course, (n - 1) %% {BLOCKS} AS block
+  (n - 1) @div@ {BLOCKS} + 1 AS learner, ((n - 1) @div@ {BLOCKS}) % {COURSES} AS course, (n - 1) % {BLOCKS} AS block
 """
 KEYS = """
-  'course-v1:Org+Course+Run' || course AS course_id,
-  'block-v1:Org+Course+Run' || course || '+type@' || type || '+block@b' || block AS usage_key
+  CONCAT('course-v1:Org+Course+Run', course) AS course_id,
+  CONCAT('block-v1:Org+Course+Run', course, '+type@', type, '+block@b', block) AS usage_key
 """
-TYPED = "CASE WHEN block %% 5 = 0 THEN 'poll' ELSE 'problem' END AS type"
-WRITTEN = """
-  '{end}'::timestamptz - interval '1 day' * (370 - course * 12 - {version} * 2) + interval '1 second' * (n %% 90000)
+TYPED = "CASE WHEN block % 5 = 0 THEN 'poll' ELSE 'problem' END AS type"
+SECONDS = "86400 * (370 - course * 12 - v * 2) - n % 90000"
+# Most versions change the number of attempts. Some lose a field, all fields or the grade, and the next has them again.
+STATE = """
+  CASE WHEN (n + v) % 1009 = 0 THEN '{}'
+    WHEN (n + v) % 101 = 0 THEN CONCAT('{"attempts": ', v, ', "seed": 1, "done": true}')
+    ELSE CONCAT('{"student_answers": {"p_2_1": "choice_', v % 4, '"}, "attempts": ', v, ', "seed": 1, "done": true}')
+  END
 """
-GRADE = "CASE block %% 3 WHEN 0 THEN NULL ELSE block %% 3 - 1 END"
-
-# Made-up digests: no page computes any.
-DIGEST = "decode('01', 'hex') || sha256(convert_to({row} || '.' || {version}, 'UTF8'))"
+GRADE = "CASE WHEN block % 3 = 0 THEN NULL WHEN (n + v) % 97 = 0 THEN 0 ELSE block % 3 END"
+ACTOR = "CASE WHEN (n + v) % 50 = 0 THEN 1 ELSE learner END"
+REASON = "CASE WHEN (n + v) % 50 = 0 THEN 'regrade of the autumn term' ELSE '' END"
+# The last version of every thousandth row is of one job.
+REQUEST = "CASE WHEN v = {versions} AND n % 1000 = 0 THEN 'nightly-job' ELSE CONCAT('request-', n, '-', v) END"
 
 USERS = """
 INSERT INTO auth_user
   (id, username, email, password, first_name, last_name, is_staff, is_superuser, is_active, date_joined)
-SELECT n, 'learner' || n, 'learner' || n || '@school.example', '', '', '', n = 1, n = 1, true, now()
-FROM generate_series(1, %s) n
+SELECT n, CONCAT('learner', n), CONCAT('learner', n, '@school.example'), '', CONCAT('First', n % 1000),
+  CONCAT('Family', n), n = 1, n = 1, true, now()
+FROM @series:n:{learners}@
 """
 ROWS = f"""
 INSERT INTO xblock_kvstore_studentmodule
   (id, student_id, course_id, module_state_key, module_type, state, grade, max_grade, done, version, created, modified,
    digest)
-SELECT n, learner, course_id, usage_key, type, %s, {GRADE}, 1, 'na', v, written, written,
-  {DIGEST.format(row="n", version="v")}
-FROM (SELECT *, {KEYS} FROM (SELECT *, {TYPED}, {WRITTEN.format(end="{end}", version="v")} AS written
-  FROM (SELECT n, %s AS v, {OF_ROW} FROM generate_series(1, %s) n) a) b) c
+SELECT n, learner, course_id, usage_key, type, {STATE}, {GRADE}, 2, 'na', v, written, written, @digest:n:v@
+FROM (SELECT typed.*, {KEYS} FROM (SELECT one.*, {TYPED}, @ago@ AS written
+  FROM (SELECT n, {{versions}} AS v, {OF_ROW} FROM @series:n:{{rows}}@) one) typed) keyed
 """  # noqa: S608  made of the constants above
 ENTRIES = f"""
 INSERT INTO xblock_history_studentmodulehistory
   (student_module_id, version, action, student_id, course_id, module_state_key, module_type, state, grade, max_grade,
    created, reason, request_id, actor_id, transaction_id, previous, digest)
-SELECT n, v, CASE v WHEN 1 THEN 'created' ELSE 'changed' END, learner, course_id, usage_key, type, %s,
-  {GRADE}, 1, written, '', '', learner, n * 1000000000::bigint + v,
-  CASE WHEN v > 1 THEN {DIGEST.format(row="n", version="v - 1")} END, {DIGEST.format(row="n", version="v")}
-FROM (SELECT *, {KEYS} FROM (SELECT *, {TYPED}, {WRITTEN.format(end="{end}", version="v")} AS written
-  FROM (SELECT n, v, {OF_ROW} FROM generate_series(1, %s) n, generate_series(1, %s) v) a) b) c
+SELECT n, v, CASE v WHEN 1 THEN 'created' ELSE 'changed' END, learner, course_id, usage_key, type, {STATE}, {GRADE}, 2,
+  written, {REASON}, {REQUEST}, {ACTOR}, n * 100000 + v, CASE WHEN v > 1 THEN @digest:n:v - 1@ END, @digest:n:v@
+FROM (SELECT typed.*, {KEYS} FROM (SELECT one.*, {TYPED}, @ago@ AS written
+  FROM (SELECT n, v, {OF_ROW} FROM @series:n:{{rows}}@, @series:v:{{versions}}@) one) typed) keyed
 ORDER BY written
 """  # noqa: S608  likewise
 # One row has a long history: each version a little more than the one before, hours apart.
 LONG_ROW, LONGEST = 4711, 2_000
-LONG_HISTORY = f"""
+LONG_HISTORY = """
 INSERT INTO xblock_history_studentmodulehistory
   (student_module_id, version, action, student_id, course_id, module_state_key, module_type, state, grade, max_grade,
    created, reason, request_id, actor_id, transaction_id, previous, digest)
 SELECT student_module_id, v, 'changed', student_id, course_id, module_state_key, module_type,
-  '{{"attempts": ' || v || ', "student_answers": {{"p_2_1": "choice_' || v %% 5 || '"}}, "notes": "'
-    || repeat('x', 1800) || '"}}',
-  v %% 3, 2, created + interval '1 second' * v, '', 'request-' || v, student_id, v,
-  {DIGEST.format(row="student_module_id", version="v - 1")}, {DIGEST.format(row="student_module_id", version="v")}
-FROM xblock_history_studentmodulehistory, generate_series(version + 1, %s) v
-WHERE student_module_id = %s AND version = (
-  SELECT max(version) FROM xblock_history_studentmodulehistory WHERE student_module_id = %s)
-"""  # noqa: S608  likewise
+  CONCAT('{"attempts": ', v, ', "student_answers": {"p_2_1": "choice_', v % 5, '"}, "notes": "',
+    repeat('x', 1800), '"}'),
+  v % 3, 2, @later@, '', CONCAT('request-', v), student_id, v,
+  @digest:student_module_id:v - 1@, @digest:student_module_id:v@
+FROM xblock_history_studentmodulehistory, @series:v:{longest}@
+WHERE student_module_id = {long_row} AND version = {versions} AND v > {versions}
+"""
 
 
 def main() -> None:
@@ -98,24 +117,38 @@ def main() -> None:
 
 def fill(rows: int, versions: int) -> None:
     from django.db import connections
-    from django.utils import timezone
 
-    end = timezone.now().isoformat()
+    numbers = {"learners": LEARNERS, "rows": rows, "versions": versions, "longest": LONGEST, "long_row": LONG_ROW}
     state, history = (connections[alias] for alias in ("default", "student_module_history"))
-    with state.cursor() as cursor:
-        cursor.execute(USERS, [LEARNERS])
-        cursor.execute(ROWS.replace("{end}", end), [STATE, versions, rows])
-        cursor.execute("VACUUM ANALYZE")
-    with history.cursor() as cursor:
-        cursor.execute(ENTRIES.replace("{end}", end), [STATE, rows, versions])
-        cursor.execute("VACUUM ANALYZE")
+    for connection, statements in ((state, (USERS, ROWS)), (history, (ENTRIES, LONG_HISTORY))):
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(in_dialect(connection.vendor, statement, numbers))
     lengthen(state, history)
+    for connection in (state, history):
+        tables = [name for name in connection.introspection.table_names() if "student" in name or name == "auth_user"]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "VACUUM ANALYZE" if connection.vendor == "postgresql" else f"ANALYZE TABLE {','.join(tables)}"
+            )
+
+
+def in_dialect(vendor: str, statement: str, numbers: dict[str, int]) -> str:
+    """Return a statement with the expressions of a database, and with these numbers."""
+    dialect = POSTGRESQL if vendor == "postgresql" else MYSQL
+    end = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S" + ("+00" if vendor == "postgresql" else ""))
+    for name, number in numbers.items():
+        statement = statement.replace(f"{{{name}}}", str(number))
+    later = dialect["ago"].replace("'{end}'::timestamptz", "created").replace("'{end}'", "created")
+    statement = statement.replace("@div@", dialect["div"]).replace("@later@", later.format(seconds="-v"))
+    statement = statement.replace("@ago@", dialect["ago"].format(end=end, seconds=SECONDS))
+    statement = re.sub("@series:(.+?):(.+?)@", lambda m: dialect["series"].format(name=m[1], most=m[2]), statement)
+    return re.sub("@digest:(.+?):(.+?)@", lambda m: dialect["digest"].format(row=m[1], version=m[2]), statement)
 
 
 def lengthen(state: Any, history: Any) -> None:
-    """Give one row its long history."""
+    """Give one row the last version of its long history."""
     with history.cursor() as cursor:
-        cursor.execute(LONG_HISTORY, [LONGEST, LONG_ROW, LONG_ROW])
         cursor.execute(
             "SELECT created, digest FROM xblock_history_studentmodulehistory "
             "WHERE student_module_id = %s AND version = %s",

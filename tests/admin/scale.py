@@ -78,7 +78,8 @@ INSERT INTO xblock_history_studentmodulehistory
   (student_module_id, version, action, student_id, course_id, module_state_key, module_type, state, grade, max_grade,
    created, reason, request_id, actor_id, transaction_id, previous, digest)
 SELECT n, v, CASE v WHEN 1 THEN 'created' ELSE 'changed' END, learner, course_id, usage_key, type, {STATE}, {GRADE}, 2,
-  written, {REASON}, {REQUEST}, {ACTOR}, n * 100000 + v, CASE WHEN v > 1 THEN @digest:n:v - 1@ END, @digest:n:v@
+  written, {REASON}, {REQUEST}, {ACTOR}, CAST(n AS DECIMAL(18)) * 100000 + v,
+  CASE WHEN v > 1 THEN @digest:n:v - 1@ END, @digest:n:v@
 FROM (SELECT typed.*, {KEYS} FROM (SELECT one.*, {TYPED}, @ago@ AS written
   FROM (SELECT n, v, {OF_ROW} FROM @series:n:{{rows}}@, @series:v:{{versions}}@) one) typed) keyed
 ORDER BY written

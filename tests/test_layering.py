@@ -33,7 +33,7 @@ LAYERS = {
         "export database",
         "recording reading comparison",
         "verification recovery restore",
-        "api apps checks admin management middleware testing migrations",
+        "api apps checks admin management middleware testing migrations templatetags",
     ),
 }
 # For projects and for Django: no other module of the package imports them.

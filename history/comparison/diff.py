@@ -9,6 +9,9 @@ from kvstore.versioning import codec
 LIMIT = 200
 """the default number of changes in a difference"""
 
+MAX_VALUES = 200_000
+"""in both states together; states with more are compared as text, because parsing alone can take many seconds"""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -24,13 +27,15 @@ class Difference:
     """why the older state cannot be parsed, or empty; with an error, the texts were compared as one value"""
     newer_error: str = ""
     """the same for the newer state"""
+    has_too_many_values: bool = False
+    """whether the states have more than MAX_VALUES values, so that the texts were compared as one value"""
     emptied: bool = False
     """whether the older state has fields and the newer has none"""
 
     @property
     def readable(self) -> bool:
-        """Whether both states could be parsed, so that their fields were compared."""
-        return not (self.older_error or self.newer_error)
+        """Whether both states are JSON objects that were parsed, so that their fields were compared."""
+        return not (self.older_error or self.newer_error or self.has_too_many_values)
 
     def changed_fields(self) -> dict[str, ChangeKind]:
         """Return the kind of change of every field that differs, sorted by name."""
@@ -46,8 +51,11 @@ def diff(older: str | None, newer: str | None, *, limit: int = LIMIT) -> Differe
     1, true, 1.0 and "1" all differ, and so do 0.0 and -0.0. The order of names in an object does not matter; the last
     of duplicate names counts. Lists are compared by position; if their lengths differ, equal elements at both ends are
     skipped first. A state that is not a JSON object, is nested too deeply, or contains a number too long to parse is
-    compared as text. Accepts any text without raising.
+    compared as text, and so are two states with more than MAX_VALUES values. Accepts any text without raising.
     """
+    if older != newer and _most_values(older) + _most_values(newer) > MAX_VALUES:
+        changes = _of_texts(older, newer)
+        return Difference(changes[: max(limit, 0)], len(changes), (), has_too_many_values=True)
     old, older_error = _fields(older)
     new, newer_error = (old, older_error) if newer == older else _fields(newer)
     if older_error or newer_error:
@@ -64,6 +72,11 @@ def _fields(text: str | None) -> tuple[dict[str, Any], str]:
         return codec.loads_state(text), ""
     except ValueError as error:
         return {}, str(error)
+
+
+def _most_values(text: str | None) -> int:
+    """Return an upper bound of the number of values in a JSON text."""
+    return 0 if text is None else sum(map(text.count, ",[{"))
 
 
 def _of_texts(older: str | None, newer: str | None) -> tuple[FieldChange, ...]:

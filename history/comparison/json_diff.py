@@ -4,19 +4,16 @@ States may have a megabyte. So this module uses plain tuples, and creates none f
 """
 
 import math
-from operator import itemgetter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from django.db.models import TextChoices
 from django.utils.translation import pgettext_lazy
 
-from history.comparison.formatting import Path, first_difference, format_path, format_value
+from history.comparison.formatting import Path, format_changed_value, format_path, format_value
 
 MAX_ALIGNMENT_STEPS = 300_000
 """comparisons made to find the common ends of lists; after these, elements are compared by position"""
-
-BEFORE_DIFFERENCE = 100
-"""characters of a long string before its first difference"""
 
 NOTHING: tuple[Any, ...] = ({}, [], "", None)
 
@@ -48,20 +45,17 @@ class FieldChange(NamedTuple):
     def old_text(self) -> str:
         """The older value from :func:`history.comparison.formatting.format_value`; empty if it was added.
 
-        Of a long string, the part around the first difference from the newer string.
+        Of a long text, the part around the first difference from the newer text.
         """
-        return "" if self.kind == ChangeKind.ADDED else format_value(self._from_difference(self.old))
+        return "" if self.kind == ChangeKind.ADDED else self._text(self.old, self.new)
 
     @property
     def new_text(self) -> str:
         """The newer value from :func:`history.comparison.formatting.format_value`; empty if it was removed."""
-        return "" if self.kind == ChangeKind.REMOVED else format_value(self._from_difference(self.new))
+        return "" if self.kind == ChangeKind.REMOVED else self._text(self.new, self.old)
 
-    def _from_difference(self, value: Any) -> Any:
-        if not (isinstance(self.old, str) and isinstance(self.new, str)):
-            return value
-        start = first_difference(self.old, self.new) - BEFORE_DIFFERENCE
-        return f"…{value[start:]}" if start > 0 else value
+    def _text(self, value: Any, other: Any) -> str:
+        return format_changed_value(value, other) if self.kind == ChangeKind.CHANGED else format_value(value)
 
 
 class ChangedField(NamedTuple):
@@ -102,53 +96,49 @@ class StateComparer:
     def _field(self, field: Candidate) -> ChangedField | None:
         before = self.count
         _, name, kind, old, new = field
-        top = (None, name)
-        inside = self._inside(top, field)
-        if inside is None:
-            self._record(field)
+        lost_items = False
+        if _are_containers(field):
+            for pair in self._inside(field):
+                lost_items = lost_items or pair[2] is REMOVED or _emptied(pair[3], pair[4])
+                self._descend(pair)
         else:
-            self._descend(inside)
+            self._record(field)
         if self.count == before:
             return None
-        emptied = kind is CHANGED and _emptied(old, new)
-        lost_items = inside is not None and any(_emptied(pair[3], pair[4]) or pair[2] is REMOVED for pair in inside)
-        return ChangedField(str(name), kind, emptied, lost_items, _decreased(old, new))
+        return ChangedField(str(name), kind, kind is CHANGED and _emptied(old, new), lost_items, _decreased(old, new))
 
-    def _descend(self, pairs: list[Candidate]) -> None:
-        stack = pairs[::-1]
+    def _descend(self, pair: Candidate) -> None:
+        """Record the changes inside two containers, or the change of other values."""
+        if not _are_containers(pair):
+            self._record(pair)
+            return
+        # Candidates are generated one at a time: a list of all would take most of the time.
+        stack = [self._inside(pair)]
         while stack:
-            pair = stack.pop()
-            inside = self._inside((pair[0], pair[1]), pair)
-            if inside is None:
-                self._record(pair)
-            elif inside:
-                inside.reverse()
-                stack += inside
+            for candidate in stack[-1]:
+                if _are_containers(candidate):
+                    stack.append(self._inside(candidate))
+                    break
+                self._record(candidate)
+            else:
+                stack.pop()
 
-    def _inside(self, link: ParentPath, pair: Candidate) -> list[Candidate] | None:
-        """Return the candidates inside two containers; None if the values are not containers of the same type."""
-        _, _, kind, old, new = pair
-        # The values come from json.loads, so their types have no subclasses.
-        if kind is not CHANGED or type(old) is not type(new):
-            return None
-        if type(old) is dict:
-            return _in_objects(link, old, new)
-        if type(old) is list:
-            return self._in_lists(link, old, new)
-        return None
+    def _inside(self, pair: Candidate) -> Iterator[Candidate]:
+        """Yield the candidates inside two containers of the same type."""
+        link, old, new = (pair[0], pair[1]), pair[3], pair[4]
+        return _in_objects(link, old, new) if type(old) is dict else self._in_lists(link, old, new)
 
-    def _in_lists(self, link: ParentPath, old: list[Any], new: list[Any]) -> list[Candidate]:
+    def _in_lists(self, link: ParentPath, old: list[Any], new: list[Any]) -> Iterator[Candidate]:
         start, tail = self._in_common(old, new) if len(old) != len(new) else (0, 0)
         old_end, new_end = len(old) - tail, len(new) - tail
         shared = min(old_end, new_end)
-        pairs: list[Candidate] = [
-            (link, index, CHANGED, old[index], new[index])
-            for index in range(start, shared)
-            if not _equal_without_descending(old[index], new[index])
-        ]
-        pairs += [(link, index, REMOVED, old[index], None) for index in range(shared, old_end)]
-        pairs += [(link, index, ADDED, None, new[index]) for index in range(shared, new_end)]
-        return pairs
+        for index in range(start, shared):
+            if not _equal_without_descending(old[index], new[index]):
+                yield link, index, CHANGED, old[index], new[index]
+        for index in range(shared, old_end):
+            yield link, index, REMOVED, old[index], None
+        for index in range(shared, new_end):
+            yield link, index, ADDED, None, new[index]
 
     def _in_common(self, old: list[Any], new: list[Any]) -> tuple[int, int]:
         """Return the number of equal elements at the beginning, and at the end, of two lists of different lengths."""
@@ -185,14 +175,23 @@ class StateComparer:
             self.changes.append(FieldChange(_path((parent, step)), kind, old, new))
 
 
-def _in_objects(link: ParentPath, old: dict[str, Any], new: dict[str, Any]) -> list[Candidate]:
-    changed = [name for name, value in old.items() if name in new and not _equal_without_descending(value, new[name])]
-    pairs: list[Candidate] = [(link, name, CHANGED, old[name], new[name]) for name in changed]
-    pairs += [(link, name, REMOVED, value, None) for name, value in old.items() if name not in new]
-    pairs += [(link, name, ADDED, None, value) for name, value in new.items() if name not in old]
-    # By name alone: values cannot always be compared.
-    pairs.sort(key=itemgetter(1))
-    return pairs
+def _are_containers(pair: Candidate) -> bool:
+    """Return whether both values are objects, or both are lists. Values from json.loads have no subclasses."""
+    kind = type(pair[3])
+    return kind is type(pair[4]) and (kind is dict or kind is list)
+
+
+def _in_objects(link: ParentPath, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Candidate]:
+    names = [name for name, value in old.items() if name not in new or not _equal_without_descending(value, new[name])]
+    names += [name for name in new if name not in old]
+    names.sort()
+    for name in names:
+        if name not in new:
+            yield link, name, REMOVED, old[name], None
+        elif name not in old:
+            yield link, name, ADDED, None, new[name]
+        else:
+            yield link, name, CHANGED, old[name], new[name]
 
 
 def _equal_without_descending(old: Any, new: Any) -> bool:

@@ -1,99 +1,101 @@
-"""Two indented states side by side: lines that differ, with context."""
+"""Two indented states side by side: lines that differ, with context and with their changed words."""
 
-import difflib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
-from history.comparison.formatting import first_difference
+from history.comparison.alignment import EQUAL, UNALIGNED, StepLimit, align
+from history.comparison.words import ADDED, REMOVED, SAME, Limits, Part, compare_words, shortened
 
 CONTEXT = 3
 """equal lines around a difference"""
 MAX_LINES = 400
 MAX_LINE = 500
 """characters"""
-BEFORE_CHANGE = 100
-"""characters of a long line before its first difference"""
-MAX_MATCHES = 200_000
-"""pairs of equal lines; difflib takes seconds to align more of them"""
+MAX_STEPS = 400_000
+"""to align lines; lines that are not aligned within these are compared by position"""
 
-
-Operation = tuple[str, int, int, int, int]
-"""difflib's operation: equal, replace, delete or insert, and two ranges of lines"""
+WHOLE_LINE = Limits(places=MAX_LINE, context=MAX_LINE, change=MAX_LINE, compared=MAX_LINE, steps=2_000)
+PART_OF_LINE = Limits(places=5, context=50, change=150, compared=20_000, steps=20_000)
+STEPS_OF_WORDS = 400_000
+"""to compare the words of all changed lines"""
 
 
 class Line(NamedTuple):
-    """A line of both states; ``kind`` is same, changed, removed, added or skipped."""
+    """A line of both states; ``kind`` is same, changed, removed or added."""
 
     kind: str
     left: str
     right: str
 
 
-def side_by_side(older: Sequence[str], newer: Sequence[str]) -> Iterator[Line]:
-    """Yield up to MAX_LINES lines that differ, with context; then a skipped line if there are more.
+class DisplayedLine(NamedTuple):
+    """A line for a page; ``kind`` is that of Line, or skipped for ``count`` lines that are not shown."""
 
-    Complete lines are compared. Of a long line, the part around its first difference is returned, with an ellipsis
-    where characters are omitted. States with too many equal lines to align are compared line by line.
+    kind: str
+    left: Sequence[Part] = ()
+    right: Sequence[Part] = ()
+    count: int = 0
+
+
+class SideBySide(NamedTuple):
+    """The lines that differ, with context."""
+
+    lines: Sequence[DisplayedLine]
+    more_lines: int
+    """the number of lines that differ and are not shown"""
+    is_aligned: bool
+    """whether all lines were aligned; else some were compared by position"""
+    is_cut: bool
+    """whether a line is not shown completely"""
+
+
+def side_by_side(older: Sequence[str], newer: Sequence[str]) -> SideBySide:
+    """Compare complete lines, and return up to MAX_LINES lines that differ, with context.
+
+    Of a long line, only the changed words are returned, with context. The time is limited for any states.
     """
-    count = 0
-    for number, group in enumerate(_groups(older, newer)):
-        if number:
-            yield Line("skipped", "", "")
-        for kind, i1, i2, j1, j2 in group:
-            for line in _pair(kind, older[i1:i2], newer[j1:j2]):
-                yield _shortened(line)
-                count += 1
-                if count == MAX_LINES:
-                    yield Line("skipped", "", "")
-                    return
+    limit = StepLimit(MAX_STEPS)
+    lines = list(compare_lines(older, newer, limit))
+    changed = [index for index, line in enumerate(lines) if line.kind != "same"]
+    near = {index for center in changed[:MAX_LINES] for index in range(center - CONTEXT, center + CONTEXT + 1)}
+    shown = [index for index in sorted(near) if 0 <= index < len(lines)][:MAX_LINES]
+    displayed = list(_displayed(lines, shown))
+    more_lines = sum(index > shown[-1] for index in changed) if shown else 0
+    is_cut = any(part.count for line in displayed for part in (*line.left, *line.right))
+    return SideBySide(displayed, more_lines, limit.left >= 0, is_cut)
 
 
-def _groups(older: Sequence[str], newer: Sequence[str]) -> Iterable[Sequence[Operation]]:
-    matcher = _match(older, newer, _without_comma)
-    if matcher is None:
-        matcher = difflib.SequenceMatcher(None, [], [])
-        # get_grouped_opcodes() reads them from here once they are computed.
-        matcher.opcodes = list(_by_position(older, newer))  # type: ignore[attr-defined]
-    return matcher.get_grouped_opcodes(CONTEXT)
-
-
-def _by_position(older: Sequence[str], newer: Sequence[str]) -> Iterator[Operation]:
-    """Yield operations that align lines by their positions."""
-    shared, begin = min(len(older), len(newer)), 0
-    equal = [_without_comma(older[index]) == _without_comma(newer[index]) for index in range(shared)]
-    for index in range(1, shared + 1):
-        if index == shared or equal[index] != equal[begin]:
-            yield "equal" if equal[begin] else "replace", begin, index, begin, index
-            begin = index
-    if len(older) != len(newer):
-        yield "replace", shared, len(older), shared, len(newer)
-
-
-def _pair(kind: str, left: Sequence[str], right: Sequence[str]) -> Iterator[Line]:
-    if kind == "equal":
-        yield from (Line("same", *pair) for pair in zip(left, right, strict=True))
-        return
-    # Lines of the same field are paired; other lines are removed or added.
-    matcher = _match(left, right, _name)
-    shared = min(len(left), len(right))
-    by_position = [("equal", 0, shared, 0, shared), ("replace", shared, len(left), shared, len(right))]
-    for part, i1, i2, j1, j2 in matcher.get_opcodes() if matcher else by_position:
-        if part == "equal":
-            for one, other in zip(left[i1:i2], right[j1:j2], strict=True):
-                yield Line("same" if _without_comma(one) == _without_comma(other) else "changed", one, other)
+def compare_lines(older: Sequence[str], newer: Sequence[str], limit: StepLimit) -> Iterator[Line]:
+    """Yield the lines of both states."""
+    for kind, i1, i2, j1, j2 in align(_without_commas(older), _without_commas(newer), limit):
+        left, right = older[i1:i2], newer[j1:j2]
+        if kind == EQUAL:
+            yield from (Line("same", *pair) for pair in zip(left, right, strict=True))
+        elif kind == UNALIGNED:
+            yield from _by_position(left, right)
         else:
-            yield from (Line("removed", line, "") for line in left[i1:i2])
-            yield from (Line("added", "", line) for line in right[j1:j2])
+            yield from _by_name(left, right, limit)
 
 
-def _match(left: Sequence[str], right: Sequence[str], key: Callable[[str], str]) -> difflib.SequenceMatcher[str] | None:
-    """Return a matcher of the lines by key, or None if it would take too long."""
-    lefts, rights = list(map(key, left)), list(map(key, right))
-    counts = Counter(rights)
-    if sum(counts[name] for name in lefts) > MAX_MATCHES:
-        return None
-    return difflib.SequenceMatcher(None, lefts, rights)
+def _by_name(left: Sequence[str], right: Sequence[str], limit: StepLimit) -> Iterator[Line]:
+    """Yield different lines: those of the same field as changed, and those of equally long lists of values."""
+    for kind, i1, i2, j1, j2 in align([*map(_name, left)], [*map(_name, right)], limit):
+        lefts, rights = left[i1:i2], right[j1:j2]
+        are_paired = len(lefts) == len(rights) and all(map(_is_item, (*lefts, *rights)))
+        if kind != "different" or are_paired:
+            yield from _by_position(lefts, rights)
+        else:
+            yield from (Line("removed", line, "") for line in lefts)
+            yield from (Line("added", "", line) for line in rights)
+
+
+def _by_position(left: Sequence[str], right: Sequence[str]) -> Iterator[Line]:
+    for old, new in zip_longest(left, right):
+        if old is None or new is None:
+            yield Line("removed", old, "") if new is None else Line("added", "", new)
+        else:
+            yield Line("same" if _without_comma(old) == _without_comma(new) else "changed", old, new)
 
 
 def _name(line: str) -> str:
@@ -102,20 +104,41 @@ def _name(line: str) -> str:
     return name if colon else _without_comma(line)
 
 
+def _is_item(line: str) -> bool:
+    """Return whether a line is a scalar of a list."""
+    text = line.lstrip()
+    return '": ' not in text and text[:1] not in ("", "{", "}", "[", "]")
+
+
+def _without_commas(lines: Sequence[str]) -> list[str]:
+    return [_without_comma(line) for line in lines]
+
+
 def _without_comma(line: str) -> str:
     # A comma depends on the next line.
     return line.removesuffix(",")
 
 
-def _shortened(line: Line) -> Line:
-    if max(len(line.left), len(line.right)) <= MAX_LINE:
-        return line
-    start = 0
-    if line.kind == "changed":
-        start = max(0, first_difference(line.left, line.right) - BEFORE_CHANGE)
-    return Line(line.kind, *(_part(text, start) for text in (line.left, line.right)))
+def _displayed(lines: Sequence[Line], shown: Sequence[int]) -> Iterator[DisplayedLine]:
+    count = sum(lines[index].kind == "changed" for index in shown)
+    steps = STEPS_OF_WORDS // max(count, 1)
+    following = 0
+    for index in shown:
+        if index > following:
+            yield DisplayedLine("skipped", count=index - following)
+        yield _displayed_line(lines[index], steps)
+        following = index + 1
+    if shown and following < len(lines):
+        yield DisplayedLine("skipped", count=len(lines) - following)
 
 
-def _part(text: str, start: int) -> str:
-    end = start + MAX_LINE
-    return ("…" if start else "") + text[start:end] + ("…" if len(text) > end else "")
+def _displayed_line(line: Line, steps: int) -> DisplayedLine:
+    kind, left, right = line
+    if kind == "changed":
+        limits = WHOLE_LINE if max(len(left), len(right)) <= MAX_LINE else PART_OF_LINE
+        words = compare_words(left, right, limits._replace(steps=min(limits.steps, steps)))
+        return DisplayedLine(kind, words.old, words.new)
+    left_kind, right_kind = (SAME, SAME) if kind == "same" else (REMOVED, ADDED)
+    return DisplayedLine(
+        kind, list(shortened(left_kind, left, MAX_LINE, str)), list(shortened(right_kind, right, MAX_LINE, str))
+    )

@@ -22,16 +22,16 @@ class RenderedText(NamedTuple):
     """why the text is not indented JSON"""
 
 
-def render_json(text: str) -> RenderedText:
-    """Return stored JSON indented, and other text unchanged."""
+def render_json(text: str, limit: int = MAX_CHARACTERS) -> RenderedText:
+    """Return stored JSON indented, and other text unchanged, up to ``limit`` characters."""
     try:
-        return _indented(codec.loads(text))
+        return _indented(codec.loads(text), limit)
     except ValueError as error:
-        return render_raw(text)._replace(error=str(error))
+        return render_raw(text, limit)._replace(error=str(error))
 
 
-def render_raw(text: str) -> RenderedText:
-    return _rendered(text[:MAX_CHARACTERS], len(text))
+def render_raw(text: str, limit: int = MAX_CHARACTERS) -> RenderedText:
+    return _rendered(text[:limit], is_truncated=len(text) > limit)
 
 
 def as_html(text: str | None) -> SafeString:
@@ -40,7 +40,7 @@ def as_html(text: str | None) -> SafeString:
         return format_html("<em>{}</em>", _("never seen"))
     rendered = render_json(text)
     more = _("… truncated; {count} characters are stored").format(count=len(text)) if rendered.is_truncated else ""
-    return format_html('<pre tabindex="0">{}\n{}</pre>', rendered.text, more)
+    return format_html('<pre tabindex="0" dir="ltr">{}\n{}</pre>', rendered.text, more)
 
 
 def score_text(row: Any) -> str:
@@ -51,7 +51,7 @@ def score_text(row: Any) -> str:
     return f"{grade} / {most}"
 
 
-def _indented(value: Any) -> RenderedText:
+def _indented(value: Any, limit: int) -> RenderedText:
     # Encoded in pieces: indenting a deep and wide value can multiply its length by a thousand.
     pieces, length = [], 0
     encoder = json.JSONEncoder(indent=2, ensure_ascii=False)
@@ -59,13 +59,13 @@ def _indented(value: Any) -> RenderedText:
         for piece in encoder.iterencode(value):
             pieces.append(piece)
             length += len(piece)
-            if length > MAX_CHARACTERS:
+            if length > limit:
                 break
     except RecursionError as error:
         raise ValueError("it is nested too deeply to indent") from error
-    return _rendered("".join(pieces)[:MAX_CHARACTERS], length)
+    return _rendered("".join(pieces)[:limit], is_truncated=length > limit)
 
 
-def _rendered(text: str, length: int) -> RenderedText:
+def _rendered(text: str, *, is_truncated: bool) -> RenderedText:
     lines = "\n".join(escape_unprintable(line) for line in text.split("\n"))
-    return RenderedText(lines, length > MAX_CHARACTERS)
+    return RenderedText(lines, is_truncated)

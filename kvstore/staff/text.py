@@ -1,15 +1,27 @@
 """Escape unprintable characters and shorten text for display."""
 
 import json
+import re
 
 from django.utils.translation import gettext
 
+# Python counts these characters as printable, but they have no visible form: fillers, joiners, variation selectors.
+INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
+
 
 def escape_unprintable(text: str) -> str:
-    r"""Replace controls, lone surrogates and bidirectional overrides by ``\u`` escapes."""
-    if text.isprintable():
+    r"""Replace controls, lone surrogates, bidirectional overrides and invisible characters by ``\u`` escapes."""
+    if text.isprintable() and not INVISIBLE.search(text):
         return text
-    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
+    return "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() and not INVISIBLE.match(character):
+        return character
+    return json.dumps(character)[1:-1]
 
 
 def shorten(text: str, limit: int) -> str:

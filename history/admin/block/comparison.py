@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
@@ -12,8 +12,14 @@ from history.admin.block.pages import block_page, get_owner_or_404, page_url, us
 from history.admin.block.version import version_of, with_full_state
 from history.admin.block.version_summary import summarize_version
 from history.admin.permissions import HistoryAdmin
-from history.comparison.side_by_side import Line, side_by_side
-from kvstore.admin.rendering import MAX_CHARACTERS, render_json
+from history.comparison.side_by_side import SideBySide, side_by_side
+from kvstore.admin.rendering import RenderedText, render_json
+
+MAX_BYTES = 250_000
+"""of a state that is shown side by side"""
+
+MAX_INDENTED = 250_000
+"""characters of an indented state that are compared"""
 
 
 def comparison_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int) -> HttpResponseBase:
@@ -38,16 +44,32 @@ def comparison_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int
         older=summarize_version(model_admin, older, None, names),
         newer=summary,
         difference=summary.difference,
-        lines=_side_by_side(older, newer),
+        indented=_indented(older, newer),
+        is_same_text=older.small_state == newer.small_state,
     )
 
 
-def _side_by_side(older: Any, newer: Any) -> list[Line]:
-    """Return the lines to show; none if a state is too large to be rendered completely."""
-    if max(older.size or 0, newer.size or 0) > MAX_CHARACTERS:
+class IndentedStates(NamedTuple):
+    """Two indented states side by side."""
+
+    sides: SideBySide
+    is_truncated: bool
+    """whether a state has more than MAX_INDENTED characters, so that its end was not compared"""
+
+
+def _indented(older: Any, newer: Any) -> IndentedStates | None:
+    """Return None if a state is too large to be indented."""
+    if max(older.size or 0, newer.size or 0) > MAX_BYTES:
+        return None
+    texts = (older.small_state, newer.small_state)
+    states = [None if text is None else render_json(text, MAX_INDENTED) for text in texts]
+    sides = side_by_side(*map(_lines, states))
+    return IndentedStates(sides, any(state is not None and state.is_truncated for state in states))
+
+
+def _lines(state: RenderedText | None) -> list[str]:
+    if state is None:
         return []
-    return list(side_by_side(_lines(older.small_state), _lines(newer.small_state)))
-
-
-def _lines(state: str | None) -> list[str]:
-    return [] if state is None else render_json(state).text.split("\n")
+    lines = state.text.split("\n")
+    # The last line may be incomplete.
+    return lines[:-1] if state.is_truncated else lines

@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Sequence
 
+from history.comparison.formatting import first_difference
+
 MAX_NAMED = 3
 MAX_TEXT = 200
 """characters; longer texts are not examined"""
@@ -17,7 +19,10 @@ def alike_characters(old: str, new: str) -> list[tuple[str, str]]:
     if max(len(old), len(new)) > MAX_TEXT or (old.isascii() and new.isascii()):
         return []
     if len(old) != len(new):
-        return [(old, new)] if unicodedata.normalize("NFKC", old) == unicodedata.normalize("NFKC", new) else []
+        head = first_difference(old, new)
+        tail = first_difference(old[head:][::-1], new[head:][::-1])
+        pair = old[head : len(old) - tail], new[head : len(new) - tail]
+        return [pair] if unicodedata.normalize("NFKC", old) == unicodedata.normalize("NFKC", new) else []
     pairs = [pair for pair in zip(old, new, strict=True) if pair[0] != pair[1]]
     return list(dict.fromkeys(pairs)) if all(map(_may_look_alike, *zip(*pairs, strict=True))) else []
 

@@ -54,8 +54,7 @@ def diff(older: str | None, newer: str | None, *, limit: int = LIMIT) -> Differe
     compared as text, and so are two states with more than MAX_VALUES values. Accepts any text without raising.
     """
     if older != newer and _most_values(older) + _most_values(newer) > MAX_VALUES:
-        changes = _of_texts(older, newer)
-        return Difference(changes[: max(limit, 0)], len(changes), (), has_too_many_values=True)
+        return _of_large_states(older, newer, limit)
     old, older_error = _fields(older)
     new, newer_error = (old, older_error) if newer == older else _fields(newer)
     if older_error or newer_error:
@@ -77,6 +76,14 @@ def _fields(text: str | None) -> tuple[dict[str, Any], str]:
 def _most_values(text: str | None) -> int:
     """Return an upper bound of the number of values in a JSON text."""
     return 0 if text is None else sum(map(text.count, ",[{"))
+
+
+def _of_large_states(older: str | None, newer: str | None, limit: int) -> Difference:
+    changes = _of_texts(older, newer)[: max(limit, 0)]
+    # Flags need to find a large state that was emptied or overwritten.
+    fields, newer_error = _fields(newer) if _most_values(newer) <= MAX_VALUES // 2 else ({"": None}, "")
+    emptied = not fields and not newer_error
+    return Difference(changes, 1, (), newer_error=newer_error, has_too_many_values=True, emptied=emptied)
 
 
 def _of_texts(older: str | None, newer: str | None) -> tuple[FieldChange, ...]:

@@ -74,12 +74,11 @@ def _whole(kind: str, value: Any, limits: Limits) -> list[Part]:
 
 def _quoted(parts: Sequence[Part], kind: str) -> list[Part]:
     """Return the parts of a string with the quotes of JSON around them."""
-    if not parts:
-        return [Part(kind, '""')]
-    first, *others = parts
-    quoted = [first._replace(text=f'"{first.text}')] if first.text else [Part(SAME, '"'), first]
-    *others, last = [*quoted, *others]
-    return [*others, last._replace(text=f'{last.text}"')] if last.text else [*others, last, Part(SAME, '"')]
+    texts = [part.text for part in parts]
+    if not texts or (len(texts) == 1 and texts[0]):
+        return [Part(parts[0].kind if parts else kind, f'"{"".join(texts)}"')]
+    quote = Part(SAME, '"')
+    return [quote, *parts, quote]
 
 
 def _notes(change: FieldChange, words: WordDifference) -> Iterator[str]:

@@ -5,7 +5,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from history.comparison.alignment import EQUAL, UNALIGNED, StepLimit, align
-from history.comparison.words import ADDED, REMOVED, SAME, Limits, Part, compare_words, shortened
+from history.comparison.words import SAME, Limits, Part, compare_words, shortened
 
 CONTEXT = 3
 """equal lines around a difference"""
@@ -138,7 +138,5 @@ def _displayed_line(line: Line, steps: int) -> DisplayedLine:
         limits = WHOLE_LINE if max(len(left), len(right)) <= MAX_LINE else PART_OF_LINE
         words = compare_words(left, right, limits._replace(steps=min(limits.steps, steps)))
         return DisplayedLine(kind, words.old, words.new)
-    left_kind, right_kind = (SAME, SAME) if kind == "same" else (REMOVED, ADDED)
-    return DisplayedLine(
-        kind, list(shortened(left_kind, left, MAX_LINE, str)), list(shortened(right_kind, right, MAX_LINE, str))
-    )
+    # The kind of the line marks it as removed or added.
+    return DisplayedLine(kind, *(list(shortened(SAME, text, MAX_LINE, str)) for text in (left, right)))

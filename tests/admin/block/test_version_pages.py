@@ -10,7 +10,8 @@ from unittest import mock
 
 from django.urls import reverse
 
-from history.comparison.side_by_side import MAX_LINES, side_by_side
+from history.comparison.alignment import StepLimit
+from history.comparison.side_by_side import MAX_LINES, MAX_STEPS, compare_lines, side_by_side
 from history.models import PendingHistory
 from kvstore.admin.rendering import render_json
 from kvstore.api import set_score
@@ -89,7 +90,11 @@ class Comparison(PagesTestCase):
         older = '{"answer":"in-line","attempts":2,"earned":2,"kept":[1,2]}'
         newer = '{"attempts":3,"kept":[1,2]}'
         self.assertEqual(
-            [line for line in side_by_side(indented(older), indented(newer)) if line.kind not in ("same", "skipped")],
+            [
+                line
+                for line in compare_lines(indented(older), indented(newer), StepLimit(MAX_STEPS))
+                if line.kind != "same"
+            ],
             [
                 ("removed", '  "answer": "in-line",', ""),
                 ("changed", '  "attempts": 2,', '  "attempts": 3,'),
@@ -97,11 +102,11 @@ class Comparison(PagesTestCase):
             ],
         )
         # A lost trailing comma is not a change of the line.
-        lines = list(side_by_side(indented('{"a":1,"b":2}'), indented('{"a":1}')))
+        lines = side_by_side(indented('{"a":1,"b":2}'), indented('{"a":1}')).lines
         self.assertEqual([line.kind for line in lines], ["same", "same", "removed", "same"])
 
     def test_side_by_side_stops_where_a_page_ends(self):
-        lines = list(side_by_side(["[]"], indented(json.dumps(list(range(5000))))))
+        lines = side_by_side(["[]"], indented(json.dumps(list(range(5000))))).lines
         self.assertLessEqual(len(lines), MAX_LINES + 1)
 
     def test_versions_that_cannot_be_compared_redirect_to_the_timeline(self):

@@ -2,12 +2,13 @@
 
 import itertools
 import json
+from unittest import mock
 
 from django.test import SimpleTestCase
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from history.comparison.diff import LIMIT, Difference, diff
+from history.comparison.diff import LIMIT, MAX_VALUES, Difference, diff
 from history.comparison.formatting import MAX_PATH_CHARACTERS, format_path, format_value
 from history.comparison.json_diff import ChangeKind
 from kvstore.staff.text import escape_unprintable
@@ -105,8 +106,21 @@ class Changes(SimpleTestCase):
                 self.assertEqual(changes({"x": older}, {"x": newer}), expected)
 
     def test_the_search_for_moved_items_of_a_list_ends(self):
-        tail = list(range(1_000_000))
-        self.assertGreater(diff(json.dumps({"x": tail}), json.dumps({"x": [-1, *tail]})).count, 1)
+        tail = list(range(50_000))
+        with mock.patch("history.comparison.json_diff.MAX_ALIGNMENT_STEPS", 10_000):
+            self.assertGreater(diff(json.dumps({"x": tail}), json.dumps({"x": [-1, *tail]})).count, 1)
+
+    def test_states_with_too_many_values_are_compared_as_text(self):
+        older, newer = ([number] * (MAX_VALUES // 2 + 1) for number in (1, 2))
+        difference = diff(json.dumps({"x": older}), json.dumps({"x": newer}))
+        self.assertTrue(difference and difference.has_too_many_values and not difference.readable)
+        self.assertEqual([change.path for change in difference.changes], [()])
+        self.assertEqual((difference.count, difference.fields, difference.newer_error), (1, (), ""))
+        large = json.dumps({"x": older + newer})
+        self.assertFalse(diff(large, large))
+        self.assertTrue(diff(large, "{}").emptied and diff(large, None).emptied)
+        self.assertFalse(diff(large, '{"x":1}').emptied or diff(None, large).emptied)
+        self.assertTrue(diff(large, "no JSON").newer_error)
 
     def test_as_many_changes_as_asked_for_and_the_count_of_all(self):
         older, newer = {"x": {}, "y": 1}, {"x": {f"n{i:04}": i for i in range(1000)}, "y": 2}

@@ -16,7 +16,8 @@ MAX_STEPS = 400_000
 """to align lines; lines that are not aligned within these are compared by position"""
 
 WHOLE_LINE = Limits(places=MAX_LINE, context=MAX_LINE, change=MAX_LINE, compared=MAX_LINE, steps=2_000)
-PART_OF_LINE = Limits(places=5, context=50, change=150, compared=20_000, steps=20_000)
+PART_OF_LINE = Limits(places=5, context=50, change=150, compared=20_000, steps=20_000, beginning=60)
+"""The beginning of a line contains the name of its field."""
 STEPS_OF_WORDS = 400_000
 """to compare the words of all changed lines"""
 

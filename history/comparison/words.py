@@ -48,6 +48,8 @@ class Limits(NamedTuple):
     compared: int
     """between the first and the last difference"""
     steps: int
+    beginning: int = 0
+    """of the text; shown also if the first changed place is far away"""
 
 
 class Place(NamedTuple):
@@ -83,7 +85,7 @@ def compare_words(old: str, new: str, limits: Limits, escape: Callable[[str], st
     for index, place in enumerate(places):
         if place.is_equal:
             # Both sides have the same text, so they omit the same characters.
-            context = limits.context if index else 0, limits.context if index < len(places) - 1 else 0
+            context = limits.context if index else limits.beginning, limits.context if index < len(places) - 1 else 0
             parts = list(_context(place.old, *context, escape))
             left += parts
             right += parts

@@ -31,12 +31,12 @@ class Line(NamedTuple):
 
 
 class DisplayedLine(NamedTuple):
-    """A line for a page; ``kind`` is that of Line, or skipped for ``count`` lines that are not shown."""
+    """A line for a page; ``kind`` is that of Line, or skipped for ``omitted`` equal lines, or for the rest."""
 
     kind: str
     left: Sequence[Part] = ()
     right: Sequence[Part] = ()
-    count: int = 0
+    omitted: int = 0
 
 
 class SideBySide(NamedTuple):
@@ -63,7 +63,7 @@ def side_by_side(older: Sequence[str], newer: Sequence[str]) -> SideBySide:
     shown = [index for index in sorted(near) if 0 <= index < len(lines)][:MAX_LINES]
     displayed = list(_displayed(lines, shown))
     more_lines = sum(index > shown[-1] for index in changed) if shown else 0
-    is_cut = any(part.count for line in displayed for part in (*line.left, *line.right))
+    is_cut = any(part.omitted for line in displayed for part in (*line.left, *line.right))
     return SideBySide(displayed, more_lines, limit.left >= 0, is_cut)
 
 
@@ -126,11 +126,11 @@ def _displayed(lines: Sequence[Line], shown: Sequence[int]) -> Iterator[Displaye
     following = 0
     for index in shown:
         if index > following:
-            yield DisplayedLine("skipped", count=index - following)
+            yield DisplayedLine("skipped", omitted=index - following)
         yield _displayed_line(lines[index], steps)
         following = index + 1
     if shown and following < len(lines):
-        yield DisplayedLine("skipped", count=len(lines) - following)
+        yield DisplayedLine("skipped", omitted=len(lines) - following)
 
 
 def _displayed_line(line: Line, steps: int) -> DisplayedLine:
@@ -140,4 +140,5 @@ def _displayed_line(line: Line, steps: int) -> DisplayedLine:
         words = compare_words(left, right, limits._replace(steps=min(limits.steps, steps)))
         return DisplayedLine(kind, words.old, words.new)
     # The kind of the line marks it as removed or added.
-    return DisplayedLine(kind, *(list(shortened(SAME, text, MAX_LINE, str)) for text in (left, right)))
+    parts = [list(shortened(SAME, text, MAX_LINE, str)) for text in (left, right)]
+    return DisplayedLine(kind, parts[0], parts[1])

@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
     kind: str
     text: str
-    count: int = 0
+    omitted: int = 0
 
 
 class Limits(NamedTuple):

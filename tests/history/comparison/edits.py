@@ -11,6 +11,16 @@ WORDS += ["潮汐", "прилив", "المد", "caf\u00e9", '"quoted"', "a\\b",
 NAMES = ["answer", "attempts", "student_answers", "a.b", "", " ", "x[0]", "seed", "done", "notes", '"', "i4x_1_2_1"]
 
 
+def pair(chance: random.Random) -> tuple[dict, dict]:
+    """Return two states: with one edit of a text, or any states with one to four edits."""
+    older = state(chance)
+    if chance.random() < 0.6:
+        return older, edited(chance, older)
+    prose = " ".join(chance.choices(WORDS, k=chance.choice([1, 2, 5, 250, 800])))
+    edit = chance.choice(TEXT_EDITS)
+    return older | {"a": prose}, older | {"a": edit(chance, prose, chance.randint(0, len(prose)))}
+
+
 def state(chance: random.Random) -> dict:
     return {name: value(chance, 3) for name in chance.sample(NAMES, chance.randint(1, 8))}
 

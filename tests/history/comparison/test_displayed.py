@@ -73,7 +73,7 @@ class Words(SimpleTestCase):
         older, newer = " ".join(words), " ".join(changed)
         (change,) = displayed_changes(diff(json.dumps({"a": older}), json.dumps({"a": newer})).changes, full=True)
         for value, parts in ((older, change.old), (newer, change.new)):
-            self.assertEqual(sum(part.count or len(part.text) for part in parts), len(value) + 2)
+            self.assertEqual(sum(part.omitted or len(part.text) for part in parts), len(value) + 2)
 
     def test_a_text_that_is_too_different_to_compare_is_shortened_with_a_note(self):
         older, newer = (" ".join(f"{letter}{number}" for number in range(20_000)) for letter in "ab")

@@ -65,8 +65,7 @@ class EachDifference(SimpleTestCase):
         slowest = 0.0
         count = int(os.environ.get("COMPARISON_PAIRS", PAIRS))
         for number in range(count):
-            older = edits.state(chance)
-            newer = edits.edited(chance, older)
+            older, newer = edits.pair(chance)
             begin = time.process_time()
             with self.subTest(number=number):
                 self.check(older, newer)

@@ -20,7 +20,7 @@ def compared(older, newer):
 def shown(parts):
     """Return the displayed text, with marks around changed words, and the number of omitted characters."""
     marks = {"removed": "[-{}-]", "added": "[+{}+]", "same": "{}"}
-    return "".join(marks[part.kind].format(part.text) if part.text else f"…{part.count}…" for part in parts)
+    return "".join(marks[part.kind].format(part.text) if part.text else f"…{part.omitted}…" for part in parts)
 
 
 def different(older, newer):
@@ -47,7 +47,7 @@ class Words(SimpleTestCase):
 
     def test_the_number_of_equal_lines_that_are_omitted(self):
         lines = compared([*range(100), 1, *range(100)], [*range(100), 2, *range(100)]).lines
-        self.assertEqual([line.count for line in lines if line.kind == "skipped"], [98, 98])
+        self.assertEqual([line.omitted for line in lines if line.kind == "skipped"], [98, 98])
 
 
 class LongLines(SimpleTestCase):
@@ -71,7 +71,7 @@ class LongLines(SimpleTestCase):
         self.assertTrue(pair.is_cut)
         (line,) = (line for line in pair.lines if line.kind == "changed")
         for parts in (line.left, line.right):
-            self.assertEqual(sum(part.count or len(part.text) for part in parts), 6001 + len('  "a": ""'))
+            self.assertEqual(sum(part.omitted or len(part.text) for part in parts), 6001 + len('  "a": ""'))
 
 
 class ManyLines(SimpleTestCase):

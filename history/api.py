@@ -2,7 +2,10 @@
 
 from history.comparison.diff import Difference, diff
 from history.comparison.json_diff import ChangedField, ChangeKind, FieldChange
-from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, RestoreRefused
+from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, RestoreRefused, UnusableSelection
+from history.incident.repair import repair
+from history.incident.results import Repair, RepairedRow, RepairResult
+from history.incident.selection import Selection
 from history.models import Entry
 from history.reading.timeline import as_of, timeline
 from history.recording.delivery import Delivery, deliver
@@ -33,11 +36,16 @@ __all__ = [
     "Problem",
     "RecoveredRow",
     "Recovery",
+    "Repair",
+    "RepairResult",
+    "RepairedRow",
     "RestoreRefused",
     "Result",
+    "Selection",
     "StateMoved",
     "UnusableContext",
     "UnusableKey",
+    "UnusableSelection",
     "Verification",
     "as_of",
     "change_context",
@@ -46,6 +54,7 @@ __all__ = [
     "diff",
     "health",
     "recover",
+    "repair",
     "restore",
     "timeline",
     "verify",

@@ -19,5 +19,9 @@ class RestoreRefused(HistoryError, ValueError):
     """The version cannot be restored. Nothing was written."""
 
 
+class UnusableSelection(HistoryError, ValueError):
+    """The criteria of a repair are invalid, contradict each other, or select too much. Nothing was written."""
+
+
 class UnusableSeal(HistoryError, ValueError):
     """The file is not a seal, or is a seal of another installation."""

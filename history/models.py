@@ -124,6 +124,7 @@ class StudentModuleHistory(Entry):
         permissions = [
             ("restore_studentmodule", "Can restore a version of a learner's state"),
             ("export_studentmodulehistory", "Can export history entries"),
+            ("repair_incident", "Can repair incidents"),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:

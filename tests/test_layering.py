@@ -32,7 +32,7 @@ LAYERS = {
         "models",
         "export database",
         "recording reading comparison",
-        "verification recovery restore",
+        "verification recovery restore incident",
         "api apps checks admin management middleware testing migrations templatetags",
     ),
 }

@@ -119,6 +119,7 @@ class Migration(migrations.Migration):
                 "permissions": [
                     ("restore_studentmodule", "Can restore a version of a learner's state"),
                     ("export_studentmodulehistory", "Can export history entries"),
+                    ("repair_incident", "Can repair incidents"),
                 ],
                 "base_manager_name": "objects",
                 "indexes": [

@@ -62,7 +62,7 @@ def next_row_ids(after: int, count: int) -> list[int]:
 def rows_between(first: int, last: int, *, with_states: bool = True) -> Mapping[int, StoredRow]:
     """Return the rows with these ids, both included, by id. Without ``with_states`` the states are None."""
     rows = on_primary(StudentModule).filter(pk__range=(first, last))
-    columns = _columns(StoredRow._fields[1:], with_states=with_states)
+    columns = stored_columns(StoredRow._fields[1:], with_states=with_states)
     return {values[0]: StoredRow(*values) for values in rows.values_list("pk", *columns)}
 
 
@@ -71,7 +71,7 @@ def entries_between(first: int, last: int, *, with_states: bool = True) -> Itera
 
     An entry may come twice. Without ``with_states`` the states are None.
     """
-    columns = _columns(StateVersion._fields, with_states=with_states)
+    columns = stored_columns(StateVersion._fields, with_states=with_states)
     rows = models.Q(student_module_id__range=(first, last))
     # Pending entries first: an entry may be delivered between the two queries.
     pending = _fetch(on_primary(PendingHistory).filter(rows).values_list(*columns))
@@ -86,7 +86,8 @@ def delivered() -> models.QuerySet[StudentModuleHistory]:
     return unguarded(StudentModuleHistory, router.db_for_write(StudentModuleHistory))
 
 
-def _columns(names: Iterable[str], *, with_states: bool) -> list[Any]:
+def stored_columns(names: Iterable[str], *, with_states: bool) -> list[Any]:
+    """Return arguments of ``values_list()`` for columns, keys as text; without ``with_states`` the state is None."""
     unread = {} if with_states else {"state": models.Value(None, output_field=models.TextField())}
     return [unread.get(name, stored_text(name) if name in KEYS else name) for name in names]
 

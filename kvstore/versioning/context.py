@@ -92,8 +92,8 @@ def change_context(
 
 
 @contextmanager
-def restoring_from(source: RestoredFrom) -> Iterator[None]:
-    """Set the source of every version written inside."""
+def restoring_from(source: RestoredFrom | None) -> Iterator[None]:
+    """Set the source of every version written inside; None for no source."""
     token = _current.set(replace(_current.get(), source=source))
     try:
         yield

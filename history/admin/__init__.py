@@ -1,4 +1,5 @@
-"""Django's admin for the history: lists of entries, and in ``block`` the pages about one block of a learner.
+"""Django's admin for the history: lists of entries, in ``block`` the pages about one block of a learner, and in
+``incident`` the page that repairs many rows.
 
 Imports every other package of history except management, and kvstore.admin. Read permissions, entries, then state.
 """

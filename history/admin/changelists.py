@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from history.admin.block.pages import page_url
 from history.admin.exports import FORMAT, FORMATS, PAGE_SIZE
+from history.admin.urls import INCIDENT_URL
 from history.database.connection import read_history
 from history.models import StudentModuleHistory
 from history.reading.committed import committed
@@ -30,9 +31,11 @@ class CommittedChangeList(EntryChangeList):
     """A page of the history database's entries, without those that were rolled back."""
 
     may_export: bool
+    may_repair: bool
 
     def get_results(self, request: HttpRequest) -> None:
         self.may_export = self.model_admin.has_export_permission(request)
+        self.may_repair = self.model_admin.has_incident_permission(request)
         super().get_results(request)
 
     def read_page(self, cursor: Cursor | None) -> Page:
@@ -52,6 +55,11 @@ class CommittedChangeList(EntryChangeList):
             return []
         address = reverse(f"{self.model_admin.admin_site.name}:{EXPORT_URL}")
         return [(form.label, address + self.get_query_string({FORMAT: suffix})) for suffix, form in FORMATS.items()]
+
+    @property
+    def incident_url(self) -> str:
+        """Address of the page that repairs incidents; empty if the user may not repair."""
+        return reverse(f"{self.model_admin.admin_site.name}:{INCIDENT_URL}") if self.may_repair else ""
 
 
 class ExportedChangeList(CommittedChangeList):

@@ -16,6 +16,7 @@ from history.admin.block.urls import block_urls
 from history.admin.changelists import EXPORT_URL, CommittedChangeList, EntryChangeList, ExportedChangeList
 from history.admin.exports import export_list
 from history.admin.filters import ActionFilter, CreatedFilter, RecordedTypeFilter
+from history.admin.incident.urls import incident_url
 from history.admin.permissions import HistoryAdmin
 from history.admin.unavailable import or_unavailable
 from history.admin.urls import timeline_url
@@ -92,7 +93,7 @@ class StudentModuleHistoryAdmin(EntryAdmin):
     def get_urls(self) -> list[Any]:
         view = require_safe(partial(or_unavailable(export_list), self))
         export = path("export/", self.admin_site.admin_view(view), name=EXPORT_URL)
-        return [export, *block_urls(self), *super().get_urls()]
+        return [export, incident_url(self), *block_urls(self), *super().get_urls()]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         match = request.resolver_match

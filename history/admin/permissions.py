@@ -10,7 +10,7 @@ from kvstore.admin.base import ReadOnlyAdmin
 class HistoryAdmin(ReadOnlyAdmin):
     """Adds the permissions to restore and to export.
 
-    To restrict staff to some courses, override the three ``has_..._permission`` methods: ``obj`` is None for the
+    To restrict staff to some courses, override the ``has_..._permission`` methods: ``obj`` is None for the
     permission in general, and otherwise has a ``course_id``.
     """
 
@@ -25,3 +25,8 @@ class HistoryAdmin(ReadOnlyAdmin):
         """Return whether the user may export entries, which also requires to view them."""
         may_export = request.user.has_perm("xblock_history.export_studentmodulehistory")
         return may_export and self.has_view_permission(request, obj)
+
+    def has_incident_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may repair incidents, which also requires to view history and to change state."""
+        may_repair = request.user.has_perms(["xblock_kvstore.change_studentmodule", "xblock_history.repair_incident"])
+        return may_repair and self.has_view_permission(request, obj)

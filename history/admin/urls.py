@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 from django.contrib.admin import AdminSite
 from django.urls import NoReverseMatch, reverse
 
+INCIDENT_URL = "xblock_history_incident"
+
 
 def timeline_url(site: AdminSite, student_module_id: int) -> str:
     """Return the address of a timeline, or of the list of the row's entries if the site has no timelines."""

@@ -67,6 +67,18 @@ EXPLANATIONS = {
 }
 """the sentence for each result"""
 
+
+class GradeKind(TextChoices):
+    """How a repair changes the grade of a row."""
+
+    INCREASED = "increased", pgettext_lazy("grade", "increased")
+    DECREASED = "decreased", pgettext_lazy("grade", "decreased")
+    ADDED = "added", pgettext_lazy("grade", "added")
+    REMOVED = "removed", pgettext_lazy("grade", "removed")
+    RESCALED = "rescaled", pgettext_lazy("grade", "with another maximum")
+    UNCHANGED = "unchanged", pgettext_lazy("grade", "unchanged")
+
+
 WRITTEN = {RepairResult.RESTORED, RepairResult.MERGED}
 DONE = WRITTEN | {RepairResult.REPAIRED, RepairResult.UNCHANGED}
 
@@ -126,14 +138,15 @@ class RepairedRow:
         return self.result not in DONE
 
     @property
-    def grade_kind(self) -> str:
-        """Return how the grade changes: unchanged, added, removed, increased, decreased, or changed (its maximum)."""
-        before, after = self.grade_before[0], self.grade_after[0]
+    def grade_kind(self) -> GradeKind:
         if self.grade_before == self.grade_after:
-            return "unchanged"
+            return GradeKind.UNCHANGED
+        before, after = self.grade_before[0], self.grade_after[0]
+        if before == after:
+            return GradeKind.RESCALED
         if before is None or after is None:
-            return "changed" if before == after else "added" if before is None else "removed"
-        return "changed" if before == after else "increased" if before < after else "decreased"
+            return GradeKind.ADDED if before is None else GradeKind.REMOVED
+        return GradeKind.INCREASED if before < after else GradeKind.DECREASED
 
     def as_dict(self) -> dict[str, Any]:
         """Return all values, for JSON."""
@@ -207,7 +220,7 @@ class Repair:
         self.results[str(row.result)] += 1
         if not row.is_written:
             return
-        self.grades[row.grade_kind] += 1
+        self.grades[str(row.grade_kind)] += 1
         self.emptied += row.first_version == 1
         for changed in row.fields:
             if changed in self.fields or len(self.fields) < COUNTED_FIELDS:

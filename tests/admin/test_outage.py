@@ -32,7 +32,8 @@ class Pages:
 
     def lists(self):
         entry = reverse("admin:xblock_history_studentmodulehistory_change", args=[self.entry.pk])
-        return [HISTORY_LIST, f"{HISTORY_LIST}?q=learner:amara", entry]
+        incident = f"{reverse('admin:xblock_history_incident')}?request_id=job-17"
+        return [HISTORY_LIST, f"{HISTORY_LIST}?q=learner:amara", entry, incident]
 
     def block(self, name, *args):
         return reverse(f"admin:xblock_history_{name}", args=[self.row.pk, *args])

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 from django.test import TestCase
 from django.urls import reverse
 
-from history.api import timeline
+from history.api import change_context, timeline
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
@@ -29,6 +29,8 @@ ROLES = {
     "restore": ("view_studentmodulehistory", "change_studentmodule", "restore_studentmodule"),
     "export alone": ("export_studentmodulehistory",),
     "export": ("view_studentmodulehistory", "export_studentmodulehistory"),
+    "repair alone": ("repair_incident",),
+    "repair": ("view_studentmodulehistory", "change_studentmodule", "repair_incident"),
     "superuser": None,
 }
 NAMES = list(ROLES)
@@ -40,13 +42,14 @@ def per_role(*statuses):
 
 
 # In Django the permission to change an object includes the permission to view it.
-STATE = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, SHOWN, DENIED, DENIED, SHOWN)
-HISTORY = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, SHOWN, DENIED, SHOWN, SHOWN)
-PENDING = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, DENIED, DENIED, DENIED, SHOWN)
-RESTORE = per_role(LOGIN, DENIED, DENIED, DENIED, DENIED, SHOWN, DENIED, DENIED, SHOWN)
-EXPORT = per_role(LOGIN, DENIED, DENIED, DENIED, DENIED, DENIED, DENIED, SHOWN, SHOWN)
-NEVER = per_role(LOGIN, *[DENIED] * 8)
-ONLY_LOOKED_AT = per_role(LOGIN, *[NOT_ALLOWED] * 8)
+STATE = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, SHOWN, DENIED, DENIED, DENIED, SHOWN, SHOWN)
+HISTORY = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, SHOWN, DENIED, SHOWN, DENIED, SHOWN, SHOWN)
+PENDING = per_role(LOGIN, DENIED, SHOWN, SHOWN, DENIED, DENIED, DENIED, DENIED, DENIED, DENIED, SHOWN)
+RESTORE = per_role(LOGIN, DENIED, DENIED, DENIED, DENIED, SHOWN, DENIED, DENIED, DENIED, DENIED, SHOWN)
+EXPORT = per_role(LOGIN, DENIED, DENIED, DENIED, DENIED, DENIED, DENIED, SHOWN, DENIED, DENIED, SHOWN)
+REPAIR = per_role(LOGIN, *[DENIED] * 8, SHOWN, SHOWN)
+NEVER = per_role(LOGIN, *[DENIED] * 10)
+ONLY_LOOKED_AT = per_role(LOGIN, *[NOT_ALLOWED] * 10)
 
 
 FORM = {"post": "yes", "state": "{}"}
@@ -99,6 +102,8 @@ class Matrix(TestCase):
             of(history, "add"): (NEVER, NEVER),
             of(history, "delete", self.entry.pk): (NEVER, NEVER),
             f"{of(history, 'export')}?q=amara": (EXPORT, ONLY_LOOKED_AT),
+            # A POST without criteria is a page without a preview.
+            reverse("admin:xblock_history_incident"): (REPAIR, REPAIR),
             of(pending, "changelist"): (PENDING, PENDING),
             of(history, "history", self.entry.pk): (HISTORY, HISTORY),
             of(pending, "change", self.pending.pk): (PENDING, NEVER),
@@ -148,6 +153,22 @@ class Matrix(TestCase):
                 self.assertEqual(StudentModule.objects.get(pk=self.row.pk).version, version + restored)
                 if restored:
                     DjangoXBlockUserStateClient().set("amara", BLOCK, {"answer": "b"})
+
+    def test_roles_that_repair_by_post(self):
+        with change_context(request_id="job-17"):
+            DjangoXBlockUserStateClient().set("amara", BLOCK, {"answer": ""})
+        url, query = reverse("admin:xblock_history_incident"), {"request_id": "job-17"}
+        seen = self.visit("superuser", "get", url, **query).context["preview"].digest
+        for role, status in REPAIR.items():
+            with self.subTest(role=role):
+                version = StudentModule.objects.get(pk=self.row.pk).version
+                shown = self.visit(role, "get", url, **query)
+                self.assertEqual((shown.status_code, b"history-rows" in shown.content), (status, status == SHOWN))
+                seen = shown.context["preview"].digest if status == SHOWN else seen
+                response = self.visit(role, "post", url, **query, reason="answer lost", seen=seen)
+                is_repaired = status == SHOWN and version == 3
+                self.assertEqual(response.status_code, LED_ON if status == SHOWN else status)
+                self.assertEqual(StudentModule.objects.get(pk=self.row.pk).version, version + is_repaired)
 
     def test_redirects_to_the_timeline(self):
         for name, args in (

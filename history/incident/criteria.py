@@ -35,6 +35,8 @@ def selection_from(texts: Texts) -> Selection:
     zone. The end of a date is the beginning of the next day.
     """
     given = {name: text for name in CRITERIA if (text := texts.get(name, "").strip())}
+    for text in given.values():
+        _check_text(text)
     keys = {name: _key(given, name) for name in ("course", "block")}
     return Selection(
         **keys,
@@ -56,6 +58,12 @@ def command_line(texts: Texts, *options: str) -> str:
 
 def option_name(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def _check_text(text: str) -> None:
+    """Raise UnusableSelection for a text that a database does not take."""
+    if "\0" in text or any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+        raise UnusableSelection(_("%(text)r contains NUL or a lone surrogate.") % {"text": text[:100]})
 
 
 def _key(given: Texts, name: str) -> Any:

@@ -64,9 +64,7 @@ class Search(TestCase):
     @classmethod
     def setUpTestData(cls):
         entries = [
-            entry(
-                version, student_module_id=row, student_id=row, created=START + (row * 10 + version) * HOUR, **columns
-            )
+            entry(version, student_module_id=row, student_id=row, created=START + (row * 10 + version) * HOUR, **more)
             for row, more in (
                 (1, {"reason": "nightly", "actor_id": 5}),
                 (

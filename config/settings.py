@@ -65,6 +65,8 @@ DATABASES = {
 DATABASE_ROUTERS = ["routers.StudentModuleHistoryRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+HISTORY_ANSWER_FORMATTERS = {"problem": "demo.blocks.problem.answer_text"}
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -61,7 +61,7 @@ SPRING_TIDES = AuthoredBlock(
         "choices": [
             {"id": "quarters", "text": "Around the first and last quarter"},
             {"id": "full-only", "text": "Around full moon only"},
-            {"id": "in-line", "text": "Around new moon and full moon"},
+            {"id": "in-line", "text": "Around new and full moon"},
             {"id": "midsummer", "text": "Around midsummer, whatever the Moon does"},
         ],
         "solution": "in-line",

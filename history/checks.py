@@ -5,13 +5,14 @@ so a router that is missing, shadowed by another ``routers.py`` or placed after 
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
+from django.utils.module_loading import import_string
 
 from history.conf import APP_LABEL, conf
 from history.database.privileges import privileges
@@ -38,6 +39,7 @@ def register() -> None:
         check_autocommit,
         check_block_types,
         check_request_id_header,
+        check_answer_formatters,
     ):
         checks.register(check, checks.Tags.compatibility)
     for check in (check_tables, check_pending_table, check_pending_age, check_privileges):
@@ -106,6 +108,13 @@ def check_request_id_header(app_configs: Any, **kwargs: Any) -> Messages:
         yield _error(9, message, "Write it as the proxy sends it, such as 'X-Request-ID', or set it to None.")
 
 
+def check_answer_formatters(app_configs: Any, **kwargs: Any) -> Messages:
+    """A wrong path would only be logged: no page would show an answer."""
+    for problem in _wrong_formatters(conf.HISTORY_ANSWER_FORMATTERS):
+        hint = "Map block types to dotted paths of functions, such as {'problem': 'school.answers.of_problem'}."
+        yield _error(10, f"HISTORY_ANSWER_FORMATTERS{problem}.", hint)
+
+
 def check_tables(app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any) -> Messages:
     alias = conf.HISTORY_DATABASE_ALIAS
     if alias not in (databases or ()) or alias not in settings.DATABASES:
@@ -156,6 +165,18 @@ def check_privileges(app_configs: Any, databases: Collection[str] | None = None,
     if role and (excessive := [name for name in role.excessive if name not in needed]):
         message = f"The role {role.role!r} of the history database {alias!r} may change or remove entries: it has "
         yield _too_many_privileges(alias, f"{message}{', '.join(excessive)}.")
+
+
+def _wrong_formatters(formatters: Any) -> Iterator[str]:
+    if not isinstance(formatters, Mapping):
+        yield f" is {formatters!r}, which is not a dict"
+        return
+    for block_type, path in formatters.items():
+        try:
+            if not callable(import_string(path)):
+                yield f"[{block_type!r}] is {path!r}, which is not a function"
+        except (AttributeError, ImportError) as error:
+            yield f"[{block_type!r}] is {path!r}, which cannot be imported: {error}"
 
 
 def _too_many_privileges(alias: str, message: str) -> checks.Warning:

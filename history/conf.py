@@ -2,7 +2,7 @@
 
 # ruff: noqa: N802  the properties have the names of their settings, so that a search finds both
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from django.conf import settings
 
@@ -47,6 +47,16 @@ class HistorySettings:
     def HISTORY_REQUEST_ID_HEADER(self) -> str | None:
         """The request header that contains the request id; None to generate the id of each request."""
         return getattr(settings, "HISTORY_REQUEST_ID_HEADER", None)
+
+    @property
+    def HISTORY_ANSWER_FORMATTERS(self) -> Mapping[str, str]:
+        """The dotted path of a function for a block type, which returns the learner's answer as text."""
+        return getattr(settings, "HISTORY_ANSWER_FORMATTERS", {})
+
+    @property
+    def HISTORY_LOG_VIEWS(self) -> bool:
+        """Whether to log each view and each export of a learner's state in the admin."""
+        return bool(getattr(settings, "HISTORY_LOG_VIEWS", False))
 
 
 conf = HistorySettings()

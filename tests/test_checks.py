@@ -19,7 +19,7 @@ from tests.projects import Project
 CHECKOUT = Path(__file__).resolve().parent.parent
 REFERENCE = CHECKOUT / "docs" / "reference" / "checks.md"
 HISTORY = "student_module_history"
-IDS = {*(f"history.E{number:03}" for number in range(1, 10)), "history.W001", "history.W002"}
+IDS = {*(f"history.E{number:03}" for number in range(1, 11)), "history.W001", "history.W002"}
 IDS |= {"kvstore.E001", "kvstore.E002"}
 
 
@@ -109,6 +109,17 @@ class Fires(SimpleTestCase):
             with override_settings(HISTORY_DATABASE_ALIAS="default", DATABASE_ROUTERS=[]):
                 self.assertNotIn("history.E005", {found.id for found in run_checks()})
 
+    def test_answer_formatters_that_are_no_functions(self):
+        for formatters, message in (
+            (["problem"], r"is \['problem'\], which is not a dict"),
+            ({"problem": "school.absent"}, r"\['problem'\] is 'school.absent', which cannot be imported"),
+            ({"problem": "nodots"}, "'nodots', which cannot be imported"),
+            ({"problem": len}, "cannot be imported"),
+            ({"problem": "history.conf.APP_LABEL"}, "which is not a function"),
+        ):
+            with self.subTest(formatters=formatters), override_settings(HISTORY_ANSWER_FORMATTERS=formatters):
+                self.assert_fires("history.E010", message, "dotted paths of functions")
+
     def test_block_types_that_are_not_a_list(self):
         for types in ("problem", "*, problem", 5, None, [1], {"problem": True, 2: True}):
             with self.subTest(types=types), override_settings(HISTORY_BLOCK_TYPES=types):
@@ -197,4 +208,4 @@ class Reference(SimpleTestCase):
         }
         connecting = {name for name, deployment in ours.items() if deployment}
         self.assertEqual(connecting, {"check_tables", "check_pending_table", "check_pending_age", "check_privileges"})
-        self.assertEqual(len(ours), 12)
+        self.assertEqual(len(ours), 13)

@@ -30,9 +30,9 @@ LAYERS = {
         "conf exceptions",
         "querysets",
         "models",
-        "export database",
+        "answers export database",
         "recording reading comparison",
-        "verification recovery restore incident",
+        "verification recovery restore incident evidence",
         "api apps checks admin management middleware testing migrations templatetags",
     ),
 }

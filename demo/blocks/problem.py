@@ -1,14 +1,17 @@
 """A multiple-choice problem with a limited number of attempts and a score."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.template.loader import render_to_string
+from opaque_keys.edx.keys import UsageKey
 from web_fragments.fragment import Fragment
 from xblock.core import XBlock
 from xblock.exceptions import JsonHandlerError
 from xblock.fields import Integer, List, Scope, String
 
 from demo.blocks.payload import chosen
+from demo.sample_course import SAMPLE_COURSE
 
 
 class ProblemBlock(XBlock):
@@ -96,4 +99,13 @@ class ProblemBlock(XBlock):
         return f"{self.attempts} of {self.max_attempts} {noun} used"
 
     def _text_of(self, choice: str) -> str:
-        return next((str(option["text"]) for option in self.choices if option["id"] == choice), choice)
+        return _text_in(self.choices, choice) or choice
+
+
+def answer_text(usage_key: UsageKey, fields: Mapping[str, Any]) -> str | None:
+    """Return the text of the choice that a state contains, for the pages of the history."""
+    return _text_in(SAMPLE_COURSE.fields_of(usage_key).get("choices", ()), fields.get("answer"))
+
+
+def _text_in(choices: Iterable[Mapping[str, str]], choice: Any) -> str | None:
+    return next((option["text"] for option in choices if option["id"] == choice), None)

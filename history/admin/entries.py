@@ -20,6 +20,7 @@ from history.admin.incident.urls import incident_url
 from history.admin.permissions import HistoryAdmin
 from history.admin.unavailable import or_unavailable
 from history.admin.urls import timeline_url
+from history.admin.viewing import StatePage
 from history.database.connection import read_history
 from history.reading.committed import committed
 from kvstore.admin.base import ReadOnlyAdmin
@@ -37,7 +38,7 @@ NEWEST_FIRST = ("-created", "-student_module_id")
 WITHIN = "version"
 
 
-class EntryAdmin(HistoryAdmin):
+class EntryAdmin(HistoryAdmin, StatePage):
     """Entries, from either database."""
 
     list_display = (

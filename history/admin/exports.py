@@ -1,7 +1,8 @@
-"""Download entries of a list or a timeline as JSON Lines or CSV; each export is noted in the admin's log."""
+"""Download entries as JSON Lines or CSV, or a timeline as evidence; each export is noted in the admin's log."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
+from tempfile import SpooledTemporaryFile
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
@@ -10,13 +11,15 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from history.admin.block.pages import EXPORT, get_owner_or_404
+from history.admin.block.pages import EXPORT, get_owner_or_404, log_view_of
 from history.admin.permissions import HistoryAdmin
 from history.admin.urls import list_url
+from history.admin.viewing import log_view
+from history.evidence.archive import IN_MEMORY, write_evidence
 from history.export import csv_lines, json_lines
 from history.models import StudentModuleHistory
 from history.reading.timeline import timeline_of
@@ -46,8 +49,29 @@ def export_timeline(model_admin: HistoryAdmin, request: HttpRequest, row_id: int
     suffix, label = _format(request)
     message = _("Exported the timeline as %(format)s.") % {"format": label}
     _log(request, str(row_id), f"learner {owner.student_id}, {owner.address.usage_key}", message)
+    log_view_of(request, owner, row_id)
     entries = timeline_of(owner.student_id, owner.address, page_size=PAGE_SIZE)
     return _download(entries, f"learner-{owner.student_id}-row-{row_id}", suffix)
+
+
+def export_evidence(model_admin: HistoryAdmin, request: HttpRequest, row_id: int) -> HttpResponseBase:
+    """Send the history of a block for a learner as a ZIP file; the log contains the SHA-256 of its manifest."""
+    owner = get_owner_or_404(model_admin, request, row_id, EXPORT)
+    # Written completely before the response begins, so that an outage gives the page for it and no part of a file.
+    file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  the response closes it
+    try:
+        manifest = write_evidence(owner.student_id, owner.address, file, exported_by=request.user)
+    except BaseException:
+        file.close()
+        raise
+    message = _("Exported the evidence; its manifest has the SHA-256 %(sha256)s.") % {"sha256": manifest["sha256"]}
+    _log(request, str(row_id), f"learner {owner.student_id}, {owner.address.usage_key}", message)
+    log_view_of(request, owner, row_id)
+    file.seek(0)
+    name = f"evidence-learner-{owner.student_id}-row-{row_id}.zip"
+    headers = {"X-Content-Type-Options": "nosniff"}
+    # The response closes the file.
+    return FileResponse(file, as_attachment=True, filename=name, content_type="application/zip", headers=headers)
 
 
 def export_list(model_admin: HistoryAdmin, request: HttpRequest) -> HttpResponseBase:
@@ -69,6 +93,7 @@ def export_list(model_admin: HistoryAdmin, request: HttpRequest) -> HttpResponse
     suffix, label = _format(request)
     message = _("Exported entries as %(format)s: %(filter)s") % {"format": label, "filter": query}
     _log(request, "", _("a list of history entries"), message)
+    log_view(request)
     allowed = (entry for entry in changelist.entries() if model_admin.has_export_permission(request, entry))
     return _download(allowed, f"history-{timezone.now():%Y%m%dT%H%M%SZ}", suffix)
 

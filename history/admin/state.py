@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from history.admin.block.pages import page_url, usernames_on
 from history.admin.block.version_summary import summarize, with_comparable_state
 from history.admin.entries import StudentModuleHistoryAdmin
+from history.admin.viewing import StatePage
 from history.exceptions import HistoryUnavailable
 from history.models import StudentModuleHistory
 from history.reading.completeness import completeness
@@ -24,10 +24,16 @@ from kvstore.models import StudentModule
 SHOWN_VERSIONS = 10
 
 
-class RecordedStudentModuleAdmin(StudentModuleAdmin):
+class RecordedStudentModuleAdmin(StatePage, StudentModuleAdmin):
     """The current state of each learner's blocks, its newest versions and the completeness of its history."""
 
     change_form_template = "admin/xblock_history/state.html"
+
+    def has_export_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        entries_admin = self._entries_admin()
+        if entries_admin is None:
+            return super().has_export_permission(request, obj)
+        return entries_admin.has_export_permission(request, obj)
 
     def render_change_form(
         self,
@@ -36,7 +42,7 @@ class RecordedStudentModuleAdmin(StudentModuleAdmin):
         add: bool = False,  # noqa: FBT001, FBT002  Django's signature
         change: bool = False,  # noqa: FBT001, FBT002  likewise
         form_url: str = "",
-        obj: Model | None = None,
+        obj: Any = None,
     ) -> HttpResponse:
         if isinstance(obj, StudentModule):
             context |= self.history_of(request, obj)

@@ -102,10 +102,14 @@ def timeline_of(
     *,
     prepare: Prepare = lambda entries: entries,
     page_size: int | None = None,
+    row: CurrentRow | None = None,
 ) -> Iterator[Entry]:
-    """Return a part of a timeline, in queries of ``page_size`` entries. See :func:`timeline`."""
+    """Return a part of a timeline, in queries of ``page_size`` entries. See :func:`timeline`.
+
+    With ``row``, which was read before, versions that were committed after that are left out.
+    """
     of_learner = {"student_id": getattr(learner, "pk", learner)}
-    for entry, standing in all_entries(of_learner, address, part, prepare, page_size):
+    for entry, standing in all_entries(of_learner, address, part, prepare, page_size, row):
         if standing is not Standing.UNREACHED:
             entry.is_branch = standing is Standing.BRANCH
             yield entry
@@ -139,11 +143,12 @@ def all_entries(
     part: TimelinePart = WHOLE,
     prepare: Prepare = lambda entries: entries,
     page_size: int | None = None,
+    row: CurrentRow | None = None,
 ) -> Iterator[tuple[Any, Standing]]:
     """Yield every stored entry of a block for a learner, newest first, with its standing."""
     # The order of the queries matters: an entry that is delivered meanwhile is read twice and deduplicated, never
     # missed; a version that commits after the row was read is left out.
-    row = _current_row(learner, address)
+    row = row or _current_row(learner, address)
     of_block = {
         "module_state_key": address.usage_key,
         "course_id": address.course_id,

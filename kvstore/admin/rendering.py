@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from kvstore.staff.text import escape_unprintable
+from kvstore.staff.text import score_text as score_text  # also imported from here
 from kvstore.versioning import codec
 
 MAX_CHARACTERS = 64_000
@@ -41,14 +42,6 @@ def as_html(text: str | None) -> SafeString:
     rendered = render_json(text)
     more = _("… truncated; {count} characters are stored").format(count=len(text)) if rendered.is_truncated else ""
     return format_html('<pre tabindex="0" dir="ltr">{}\n{}</pre>', rendered.text, more)
-
-
-def score_text(row: Any) -> str:
-    """Return the score of a row or an entry with every significant digit; empty without a grade."""
-    if row.grade is None:
-        return ""
-    grade, most = (f"{score:.15g}" if score is not None else "?" for score in (row.grade, row.max_grade))
-    return f"{grade} / {most}"
 
 
 def _indented(value: Any, limit: int) -> RenderedText:

@@ -1,7 +1,8 @@
-"""Escape unprintable characters and shorten text for display."""
+"""Text for display: unprintable characters escaped, long texts shortened, and scores."""
 
 import json
 import re
+from typing import Any
 
 from django.utils.translation import gettext
 
@@ -30,3 +31,11 @@ def shorten(text: str, limit: int) -> str:
     if len(text) <= limit and len(begin) <= limit:
         return begin
     return gettext("{begin}… ({count} characters)").format(begin=begin[:limit], count=len(text))
+
+
+def score_text(row: Any) -> str:
+    """Return the score of a row or an entry with every significant digit; empty without a grade."""
+    if row.grade is None:
+        return ""
+    grade, most = (f"{score:.15g}" if score is not None else "?" for score in (row.grade, row.max_grade))
+    return f"{grade} / {most}"

@@ -13,10 +13,12 @@ from history.api import change_context, timeline
 from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
+from kvstore.querysets import unguarded
 from kvstore.testing import StudentModuleFactory, UserFactory
 from tests.kvstore.cache.blocks import usage
 
 BLOCK = usage("block")
+HISTORY_DB = "student_module_history"
 LOGIN, DENIED, NOT_ALLOWED, SHOWN, LED_ON = 302, 403, 405, 200, 302
 
 ROLES = {
@@ -112,9 +114,11 @@ class Matrix(TestCase):
             of(pending, "history", self.pending.pk): (PENDING, PENDING),
             block("timeline"): (HISTORY, ONLY_LOOKED_AT),
             block("version", 1): (HISTORY, ONLY_LOOKED_AT),
-            block("state", 1): (HISTORY, ONLY_LOOKED_AT),
+            # The stored text, as it is.
+            block("state", 1): (EXPORT, ONLY_LOOKED_AT),
             f"{block('compare')}?a=1&b=2": (HISTORY, ONLY_LOOKED_AT),
             f"{block('timeline_export')}?format=csv": (EXPORT, ONLY_LOOKED_AT),
+            block("evidence"): (EXPORT, ONLY_LOOKED_AT),
             block("restore", 1): (RESTORE, {}),
         }
 
@@ -139,6 +143,7 @@ class Matrix(TestCase):
                             self.assertEqual(response.status_code, expected[role])
                             if role == "anonymous":
                                 self.assertIn("/admin/login/", response["Location"])
+                            response.close()
         # After all that: nothing was written.
         self.assertEqual([entry.version for entry in timeline(self.row.student_id, BLOCK)], [2, 1])
 
@@ -169,6 +174,40 @@ class Matrix(TestCase):
                 is_repaired = status == SHOWN and version == 3
                 self.assertEqual(response.status_code, LED_ON if status == SHOWN else status)
                 self.assertEqual(StudentModule.objects.get(pk=self.row.pk).version, version + is_repaired)
+    def test_the_stored_text_requires_the_permission_to_export(self):
+        url = reverse("admin:xblock_history_version", args=[self.row.pk, 1])
+        formatted, stored = "&quot;answer&quot;: &quot;a&quot;", "{&quot;answer&quot;:&quot;a&quot;}"
+        for role, status in HISTORY.items():
+            if status == SHOWN:
+                with self.subTest(role=role):
+                    response = self.visit(role, "get", url)
+                    self.assertContains(response, formatted)
+                    may_export = EXPORT[role] == SHOWN
+                    for text in (stored, "As stored", "Download the stored state"):
+                        self.assertContains(response, text, count=None if may_export else 0)
+
+    def test_a_state_that_cannot_be_formatted_requires_the_permission_to_export(self):
+        for model, alias in (
+            (StudentModule, "default"),
+            (PendingHistory, "default"),
+            (StudentModuleHistory, HISTORY_DB),
+        ):
+            unguarded(model, alias).update(state="no JSON: ebb")
+        # Pages that show a complete state; a difference shows at most 200 characters of each text.
+        urls = [
+            reverse("admin:xblock_history_version", args=[self.row.pk, 1]),
+            reverse("admin:xblock_history_studentmodulehistory_change", args=[self.entry.pk]),
+            reverse("admin:xblock_history_pendinghistory_change", args=[self.pending.pk]),
+            reverse("admin:xblock_kvstore_studentmodule_change", args=[self.row.pk]),
+        ]
+        for role, may_see in (("view", False), ("superuser", True)):
+            for url in urls:
+                with self.subTest(role=role, url=url):
+                    response = self.visit(role, "get", url)
+                    page = response.content.decode()
+                    state = page.partition('id="history-state"')[2] or page
+                    self.assertEqual("no JSON: ebb" in state, may_see)
+                    self.assertEqual("requires the permission to export" in state, not may_see)
 
     def test_redirects_to_the_timeline(self):
         for name, args in (

@@ -33,6 +33,8 @@ def comparison_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int
     older, newer = (version_of(owner, *key, prepare=with_full_state) for key in sorted(filter(None, keys)))
     names = usernames_on(owner, [older, newer])
     summary = summarize_version(model_admin, newer, older, names, is_adjacent=False)
+    # Lines of a state that is not JSON are its stored text.
+    has_lines = summary.is_readable or model_admin.has_export_permission(request, owner)
     return block_page(
         model_admin,
         request,
@@ -44,7 +46,7 @@ def comparison_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int
         older=summarize_version(model_admin, older, None, names),
         newer=summary,
         difference=summary.difference,
-        indented=_indented(older, newer),
+        indented=_indented(older, newer) if has_lines else None,
         is_same_text=older.small_state == newer.small_state,
     )
 

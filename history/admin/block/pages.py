@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from history.admin.permissions import HistoryAdmin
+from history.admin.viewing import log_view
 from history.reading.ownership import RowOwner, find_owner
 from kvstore.staff.users import MAX_ID, display_name, usernames_for
 
@@ -70,6 +71,12 @@ def get_owner_or_404(model_admin: HistoryAdmin, request: HttpRequest, row_id: in
     return owner
 
 
+def log_view_of(request: HttpRequest, owner: RowOwner, row_id: int) -> None:
+    """Log that a page or a file contains the learner's state of the block."""
+    address = owner.address
+    log_view(request, learner_id=owner.student_id, course=address.course_id, block=address.usage_key, row_id=row_id)
+
+
 def block_page(
     model_admin: HistoryAdmin,
     request: HttpRequest,
@@ -82,7 +89,8 @@ def block_page(
     status: int = 200,
     **context: Any,
 ) -> TemplateResponse:
-    """Return a page with the context that ``block.html`` reads."""
+    """Return a page with the context that ``block.html`` reads, and log the view."""
+    log_view_of(request, owner, row_id)
     site = model_admin.admin_site
     request.current_app = site.name
     shared = {

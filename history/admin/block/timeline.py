@@ -59,6 +59,7 @@ def timeline_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int) 
         moment_url=page_url(model_admin, "moment", row_id),
         compare_url=page_url(model_admin, "compare", row_id),
         export_url=page_url(model_admin, "timeline_export", row_id),
+        evidence_url=page_url(model_admin, "evidence", row_id),
         zone=timezone.get_current_timezone_name(),
     )
 

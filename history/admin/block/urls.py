@@ -14,7 +14,7 @@ from history.admin.block.comparison import comparison_page
 from history.admin.block.restore import restore_page
 from history.admin.block.timeline import moment_page, timeline_page
 from history.admin.block.version import state_download, version_page
-from history.admin.exports import export_timeline
+from history.admin.exports import export_evidence, export_timeline
 from history.admin.permissions import HistoryAdmin
 from history.admin.unavailable import or_unavailable
 
@@ -23,6 +23,7 @@ PAGES: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {
     "moment": ("at/", moment_page),
     "compare": ("compare/", comparison_page),
     "timeline_export": ("export/", export_timeline),
+    "evidence": ("evidence/", export_evidence),
     "version": ("<int:version>/", version_page),
     "state": ("<int:version>/state/", state_download),
     "restore": ("<int:version>/restore/", restore_page),

@@ -8,7 +8,16 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
-from history.admin.block.pages import DIGEST, block_page, entry_url, get_owner_or_404, page_url, usernames_on
+from history.admin.block.pages import (
+    DIGEST,
+    EXPORT,
+    block_page,
+    entry_url,
+    get_owner_or_404,
+    log_view_of,
+    page_url,
+    usernames_on,
+)
 from history.admin.block.version_summary import summarize_version
 from history.admin.permissions import HistoryAdmin
 from history.export import iso, sha256_of
@@ -32,6 +41,7 @@ def version_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int, v
     newer, entry, older = _neighbours(owner, row_id, version, digest)
     names = usernames_on(owner, [entry])
     state = entry.small_state
+    may_export = model_admin.has_export_permission(request, owner)
     return block_page(
         model_admin,
         request,
@@ -45,7 +55,7 @@ def version_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int, v
         older_url=entry_url(model_admin, "version", older) if older else "",
         source_url=_source_url(model_admin, entry),
         indented=None if state is None else render_json(state),
-        stored=None if state is None else render_raw(state),
+        stored=None if state is None or not may_export else render_raw(state),
         state_sha256=None if state is None else sha256_of(state),
         is_current=entry.student_module_id == row_id and version == owner.version and not entry.is_branch,
         utc=iso(entry.created),
@@ -55,10 +65,11 @@ def version_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int, v
 
 
 def state_download(model_admin: HistoryAdmin, request: HttpRequest, row_id: int, version: int) -> HttpResponseBase:
-    owner = get_owner_or_404(model_admin, request, row_id)
+    owner = get_owner_or_404(model_admin, request, row_id, EXPORT)
     state = version_of(owner, row_id, version, request.GET.get("digest", "")).state
     if state is None:
         raise Http404(_("Version %(version)s has no state.") % {"version": version})
+    log_view_of(request, owner, row_id)
     name = f"learner-{owner.student_id}-row-{row_id}-version-{version}.json"
     return HttpResponse(
         state.encode("utf-8", "surrogatepass"),

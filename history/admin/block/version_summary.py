@@ -9,6 +9,7 @@ from typing import Any
 
 from history.admin.block.pages import entry_url, key_of, page_url
 from history.admin.permissions import HistoryAdmin
+from history.answers import answer_text
 from history.comparison.diff import Difference, diff
 from history.comparison.flags import Flag, flags_for
 from history.comparison.json_diff import ChangeKind, FieldChange
@@ -48,10 +49,18 @@ class VersionSummary:
     is_too_large: bool
     older_url: str
     """of the comparison with the older version"""
+    answer_before: str
+    answer: str
+    """the learner's answer in words; empty if no function formats those of the block's type"""
 
     @property
     def is_deletion(self) -> bool:
         return bool(self.entry.action == Entry.Action.DELETED)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the difference is one of fields and not of stored texts."""
+        return self.difference is None or self.difference.readable
 
     @property
     def changes(self) -> Sequence[FieldChange]:
@@ -116,7 +125,13 @@ def summarize_version(
         difference=difference,
         is_too_large=is_too_large,
         older_url=_comparison_url(model_admin, older, entry) if older else "",
+        answer_before=_answer(before),
+        answer=_answer(entry),
     )
+
+
+def _answer(entry: Any) -> str:
+    return answer_text(entry.module_state_key, entry.module_type, entry.state) if entry else ""
 
 
 def _comparison_url(model_admin: HistoryAdmin, older: Entry, newer: Entry) -> str:

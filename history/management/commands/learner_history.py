@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from history.comparison.diff import LIMIT
 from history.conf import is_recorded
+from history.evidence.archive import write_evidence
 from history.exceptions import HistoryUnavailable
 from history.export import json_line
 from history.management import lookups
@@ -51,11 +53,19 @@ class Command(BaseCommand):
         )
         parser.add_argument("--state", action="store_true", help="print the complete states")
         parser.add_argument("--json", action="store_true", help="print one JSON object a line, with the stored state")
+        parser.add_argument(
+            *("--evidence",),
+            metavar="FILE.zip",
+            help="write all versions for an appeal to a new file: a page to print, JSON Lines, the state, a manifest",
+        )
 
     def handle(self, *args: Any, user: str, block: str, course: str | None, **options: Any) -> None:
         address = lookups.block(block, course)
         learner = lookups.learner(user)
         try:
+            if options["evidence"]:
+                self.write_evidence(learner, address, Path(options["evidence"]))
+                return
             entries = timeline_of(learner.pk, address, TimelinePart(until=options["at"]), page_size=PAGE_SIZE)
             newest = next(entries, None)
             if newest is None:
@@ -64,6 +74,22 @@ class Command(BaseCommand):
         except HistoryUnavailable as error:
             hint = _("Run manage.py history_health for the cause.")
             raise CommandError(f"{' '.join(str(error).split())} {hint}") from error
+
+    def write_evidence(self, learner: User, address: BlockAddress, path: Path) -> None:
+        """Write a new file; remove it if it cannot be completed."""
+        try:
+            with path.open("xb") as file:
+                try:
+                    manifest = write_evidence(learner.pk, address, file)
+                    if not manifest["versions"]["rows"]:
+                        raise CommandError(escape_unprintable(_no_history(learner, address, None)))
+                except BaseException:
+                    path.unlink()
+                    raise
+        except OSError as error:
+            raise CommandError(f"{error}") from error
+        values = {"count": manifest["versions"]["entries"], "hash": manifest["sha256"]}
+        self.write_lines([_("%(count)d versions; SHA-256 of the manifest: %(hash)s") % values])
 
     def write(self, learner: User, address: BlockAddress, entries: Iterator[Entry], options: dict[str, Any]) -> None:
         as_text = not options["json"]

@@ -72,8 +72,10 @@ class Export(Lists, TestCase):
         self.assertEqual({line["version"] for line in self.lines(q="amara")}, {1, 2, 3})
 
     def test_as_csv(self):
-        rows = list(csv.DictReader(io.StringIO(self.exported(q="amara", format="csv"))))
+        sheet = self.exported(q="amara", format="csv")
+        rows = list(csv.DictReader(io.StringIO(sheet.removeprefix("\ufeff"))))
         self.assertEqual(len(rows), 9)
+        self.assertEqual((sheet[0], rows[0]["learner"]), ("\ufeff", "amara"))
         self.assertEqual(rows[0]["course"], str(COURSE))
 
     def test_from_the_beginning_wherever_the_list_stood(self):

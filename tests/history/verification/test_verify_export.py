@@ -27,7 +27,7 @@ from tests.kvstore.cache.blocks import usage
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference"
 SCRIPT = REFERENCE / "verify_export.py"
 UNCHANGED, WRONG, UNCHECKED = 0, 1, 2
-NOT_COVERED = {"branch", "waiting"}
+NOT_COVERED = {"branch", "pending"}
 
 
 def run_script(text, *, by_name=True):
@@ -68,9 +68,9 @@ class ScriptTestCase(SimpleTestCase):
 class Script(ScriptTestCase):
     def test_it_is_short_and_needs_the_standard_library_alone(self):
         text = SCRIPT.read_text(encoding="utf-8")
-        self.assertLessEqual(len(text.splitlines()), 60)
+        self.assertLessEqual(len(text.splitlines()), 100)
         imported = set(re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE))
-        self.assertEqual(imported, {"hashlib", "json", "sys", "datetime"})
+        self.assertEqual(imported, {"hashlib", "json", "sys", "zipfile", "zlib", "datetime"})
 
     def test_every_number_and_every_state(self):
         states = [*(STATES | UNSTORABLE).values()]
@@ -176,7 +176,7 @@ class Tampered(ScriptTestCase):
     def test_files_that_are_not_an_export(self):
         for text in (
             *("{}\n", "[]\n", "7\n", "null\n", '"\x1b[31m"\n', "{\n", "\n", "a,b\n", b"\xff\xfe\x00", b"\x00" * 10),
-            *("[" * 100_000 + "\n", '{"version": ' + "9" * 5000 + "}\n", "".join(csv_lines(chain(["{}"])))),
+            *("[" * 100_000 + "\n", '{"version": ' + "9" * 5000 + "}\n", "".join(csv_lines([]))),
             *(self.changed(1, version="3"), self.changed(1, digest=None), self.changed(1, digest=["01"])),
             *(self.changed(1, course=[]), self.changed(1, created="yesterday"), self.changed(1, state=7)),
             *(self.changed(1, grade="\x1b[31m"), self.changed(1, grade=10**400), self.changed(1, version=None)),
@@ -228,7 +228,7 @@ class Exported(ScriptTestCase, TestCase):
         self.assert_script(UNCHANGED, f"versions 1 to 4, digest of the newest {digest}", text)
         self.client.force_login(UserFactory(is_staff=True, is_superuser=True))
         url = reverse("admin:xblock_history_timeline_export", args=[newest["student_module_id"]])
-        sheet = b"".join(self.client.get(url, {"format": "csv"}).streaming_content).decode()
+        sheet = b"".join(self.client.get(url, {"format": "csv"}).streaming_content).decode("utf-8-sig")
         rows = [*csv.DictReader(io.StringIO(sheet, newline=""))]
         self.assertEqual([row["digest"] for row in rows][:2], [digest, second["digest"]])
         self.assertEqual((rows[0]["previous"], rows[-1]["previous"]), (second["digest"], ""))

@@ -9,11 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from history.answers import answer_text
 from history.comparison.diff import Difference, diff
 from history.comparison.flags import Flag, flags_for, predecessor
+from history.comparison.formatting import SHOWN_CHARACTERS
 from history.comparison.json_diff import ChangeKind, FieldChange
 from history.export import iso, record, sha256_of, size_of
 from history.models import Entry
+from kvstore.staff.text import shorten
 
 SHOWN_CHANGES = 5
 SIGNS = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "-", ChangeKind.CHANGED: "~"}
@@ -60,7 +63,13 @@ def as_lines(version: Version, name: Callable[[int], str], *, with_state: bool) 
     entry = version.entry
     heading = _("version %(version)s  %(action)s  %(time)s")
     yield heading % {"version": entry.version, "action": entry.get_action_display(), "time": time_text(entry)}
-    for line in (*_origin(entry, name), *_grade(version), *_flags(version), *_changes(version.difference)):
+    for line in (
+        *_origin(entry, name),
+        *_grade(version),
+        *_answer(version),
+        *_flags(version),
+        *_changes(version.difference),
+    ):
         yield f"  {line}"
     if with_state:
         yield from state_lines(entry.state)
@@ -109,6 +118,16 @@ def _grade(version: Version) -> Iterator[str]:
         yield _("grade %(before)s -> %(now)s") % {"before": before, "now": now}
     elif version.entry.grade is not None:
         yield _("grade %(now)s") % {"now": now}
+
+
+def _answer(version: Version) -> Iterator[str]:
+    before, now = (_answer_text(entry) if entry else "" for entry in (version.before, version.entry))
+    if before != now:
+        yield _("answer %(before)s -> %(now)s") % {"before": before or "-", "now": now or "-"}
+
+
+def _answer_text(entry: Entry) -> str:
+    return shorten(answer_text(entry.module_state_key, entry.module_type, entry.state), SHOWN_CHARACTERS)
 
 
 def _grade_text(entry: Entry) -> str:

@@ -3,9 +3,13 @@
 TransactionTestCase where the history database is really away; everything else is rolled back.
 """
 
+import hashlib
 import io
 import json
+import tempfile
+import zipfile
 from datetime import timedelta
+from pathlib import Path
 
 from django.core.management import CommandError, call_command
 from django.test import TestCase, TransactionTestCase, override_settings
@@ -29,6 +33,10 @@ def printed(*arguments, **options):
     output = io.StringIO()
     call_command("learner_history", *map(str, arguments), stdout=output, **options)
     return output.getvalue()
+
+
+def in_words(usage_key, fields):
+    return {"a": "At noon"}.get(fields["answer"])
 
 
 class CommandTestCase(TestCase):
@@ -84,6 +92,15 @@ class Printed(CommandTestCase):
 
     def timeline(self):
         return [*timeline(self.user, BLOCK)]
+
+    def test_the_answer_in_words_where_it_changed(self):
+        formatters = {"problem": f"{__name__}.in_words"}
+        self.set(answer="a")
+        self.set(answer="a", attempts=1)
+        self.set(answer="b")
+        with override_settings(HISTORY_ANSWER_FORMATTERS=formatters):
+            lines = [line for line in printed("mara", BLOCK).splitlines() if line.startswith("  answer")]
+        self.assertEqual(lines, ["  answer At noon -> -", "  answer - -> At noon"])
 
     def test_a_user_by_name_address_or_id(self):
         self.set(a=1)
@@ -177,6 +194,35 @@ class Printed(CommandTestCase):
                 self.set(a=number)
         with assert_queries(default=5, student_module_history=1):
             printed("mara", BLOCK)
+
+
+class Evidence(CommandTestCase):
+    def setUp(self):
+        self.path = Path(self.enterContext(tempfile.TemporaryDirectory()), "evidence.zip")
+
+    def test_a_file_with_all_versions(self):
+        for answer in ("a", "b"):
+            self.set(answer=answer)
+        line = printed("mara", BLOCK, evidence=str(self.path), limit=1)
+        with zipfile.ZipFile(self.path) as archive:
+            manifest = archive.read("manifest.json")
+        self.assertEqual(line, f"2 versions; SHA-256 of the manifest: {hashlib.sha256(manifest).hexdigest()}\n")
+        self.assertIsNone(json.loads(manifest)["exported_by"])
+
+    def test_a_file_that_exists_is_kept(self):
+        self.set(answer="a")
+        self.path.write_text("kept", encoding="utf-8")
+        self.assert_refused("File exists", "mara", BLOCK, evidence=str(self.path))
+        self.assertEqual(self.path.read_text(encoding="utf-8"), "kept")
+
+    def test_no_file_remains_of_an_export_that_fails(self):
+        self.assert_refused("has no history for mara", "mara", BLOCK, evidence=str(self.path))
+        self.assertFalse(self.path.exists())
+        self.set(answer="a")
+        with alias_missing():
+            self.assert_refused("cannot be read.*history_health", "mara", BLOCK, evidence=str(self.path))
+        self.assertFalse(self.path.exists())
+        self.assert_refused("No such file", "mara", BLOCK, evidence=str(self.path / "x.zip"))
 
 
 class NothingToPrint(CommandTestCase):

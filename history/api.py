@@ -6,6 +6,8 @@ from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, Res
 from history.incident.repair import repair
 from history.incident.results import Repair, RepairedRow, RepairResult
 from history.incident.selection import Selection
+from history.evidence.archive import export_evidence
+from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, RestoreRefused
 from history.models import Entry
 from history.reading.timeline import as_of, timeline
 from history.recording.delivery import Delivery, deliver
@@ -52,6 +54,7 @@ __all__ = [
     "current_change",
     "deliver",
     "diff",
+    "export_evidence",
     "health",
     "recover",
     "repair",

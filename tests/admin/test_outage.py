@@ -47,6 +47,7 @@ class Pages:
             f"{self.block('compare')}?a=1&b=2",
             f"{self.block('moment')}?moment=2026-01-01",
             f"{self.block('timeline_export')}?format=csv",
+            self.block("evidence"),
         ]
 
     def assert_unavailable(self, urls):

@@ -175,6 +175,7 @@ class Matrix(TestCase):
                 is_repaired = status == SHOWN and version == 3
                 self.assertEqual(response.status_code, LED_ON if status == SHOWN else status)
                 self.assertEqual(StudentModule.objects.get(pk=self.row.pk).version, version + is_repaired)
+
     def test_the_stored_text_requires_the_permission_to_export(self):
         url = reverse("admin:xblock_history_version", args=[self.row.pk, 1])
         formatted, stored = "&quot;answer&quot;: &quot;a&quot;", "{&quot;answer&quot;:&quot;a&quot;}"

@@ -12,9 +12,8 @@ from unittest import mock
 from django.test import TestCase, override_settings
 from django.utils import translation
 
-from history.api import change_context, timeline
+from history.api import change_context, export_evidence, timeline
 from history.evidence import archive
-from history.evidence.archive import export_evidence
 from history.exceptions import HistoryUnavailable
 from history.export import json_lines
 from history.models import StudentModuleHistory

@@ -2,12 +2,11 @@
 
 from history.comparison.diff import Difference, diff
 from history.comparison.json_diff import ChangedField, ChangeKind, FieldChange
+from history.evidence.archive import export_evidence
 from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, RestoreRefused, UnusableSelection
 from history.incident.repair import repair
 from history.incident.results import Repair, RepairedRow, RepairResult
 from history.incident.selection import Selection
-from history.evidence.archive import export_evidence
-from history.exceptions import AppendOnly, HistoryError, HistoryUnavailable, RestoreRefused
 from history.models import Entry
 from history.reading.timeline import as_of, timeline
 from history.recording.delivery import Delivery, deliver

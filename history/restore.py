@@ -43,10 +43,16 @@ def restore(entry: Entry, *, expected_version: int, reason: str, actor: Any = No
     ):
         changes = {stored.address: if_version(expected_version, restore_values)}
         rows = write_states(stored.student_id, changes, create=True, action=RESTORED)
-    version = rows[stored.address].version
-    if version == expected_version:
-        raise RestoreRefused(f"The row already has the state of version {stored.version}. Nothing was written.")
-    return version
+    row = rows[stored.address]
+    if row.version == expected_version:
+        raise _unchanged(stored, row.values)
+    return row.version
+
+
+def _unchanged(stored: Entry, current: Values) -> RestoreRefused:
+    has_equal_grade = current[1:] == (stored.grade, stored.max_grade)
+    rest = "and the same grade" if has_equal_grade else "but not its grade; restore the grade too"
+    return RestoreRefused(f"The row already has the state of version {stored.version} {rest}. Nothing was written.")
 
 
 def _committed(entry: Entry) -> Entry:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from history.admin.block.pages import page_url, usernames_on
-from history.admin.block.version_summary import summarize, with_comparable_state
+from history.admin.block.pages import PresentRow, page_url, usernames_on
+from history.admin.block.steps import read_steps
+from history.admin.block.version_summary import summarize_step
 from history.admin.entries import StudentModuleHistoryAdmin
 from history.admin.viewing import StatePage
 from history.exceptions import HistoryUnavailable
@@ -16,12 +16,11 @@ from history.models import StudentModuleHistory
 from history.reading.completeness import completeness
 from history.reading.outline import recent_versions
 from history.reading.ownership import RowOwner, find_owner
-from history.reading.timeline import timeline_of
 from history.recording.health import backlog
 from kvstore.admin import StudentModuleAdmin
 from kvstore.models import StudentModule
 
-SHOWN_VERSIONS = 10
+SHOWN_STEPS = 10
 
 
 class RecordedStudentModuleAdmin(StatePage, StudentModuleAdmin):
@@ -57,7 +56,7 @@ class RecordedStudentModuleAdmin(StatePage, StudentModuleAdmin):
             return {}
         timeline_url = page_url(entries_admin, "timeline", row.pk)
         try:
-            return {"timeline_url": timeline_url, **_versions(entries_admin, owner, row.pk)}
+            return {"timeline_url": timeline_url, **_versions(entries_admin, request, owner, row.pk)}
         except HistoryUnavailable as error:
             return {"timeline_url": timeline_url, "unavailable": error, "backlog": backlog()}
 
@@ -75,10 +74,15 @@ class RecordedStudentModuleAdmin(StatePage, StudentModuleAdmin):
         return model_admin if isinstance(model_admin, StudentModuleHistoryAdmin) else None
 
 
-def _versions(entries_admin: StudentModuleHistoryAdmin, owner: RowOwner, row_id: int) -> dict[str, Any]:
-    versions = timeline_of(owner.student_id, owner.address, prepare=with_comparable_state, page_size=SHOWN_VERSIONS + 1)
-    entries = list(islice((entry for entry in versions if not entry.is_branch), SHOWN_VERSIONS + 1))
+def _versions(
+    entries_admin: StudentModuleHistoryAdmin, request: HttpRequest, owner: RowOwner, row_id: int
+) -> dict[str, Any]:
+    steps = read_steps(owner, count=SHOWN_STEPS).steps
+    names = usernames_on(owner, [entry for step in steps for entry in step.versions])
     return {
-        "steps": summarize(entries_admin, entries, usernames_on(owner, entries), SHOWN_VERSIONS),
+        "steps": [summarize_step(entries_admin, step.versions, step.older, names) for step in steps],
         "completeness": completeness(owner, row_id, recent_versions(owner)),
+        # Of the present row, for the links that restore a version.
+        "present": PresentRow(row_id, owner.version),
+        "may_restore": entries_admin.has_restore_permission(request, owner),
     }

@@ -135,7 +135,14 @@ class Refused(RestoringTestCase):
         self.assertFalse(StudentModule.objects.filter(student=self.learner).exists())
 
     def test_nothing_would_change(self):
-        self.assert_refused(RestoreRefused, 2, 2, "already has the state of version")
+        self.assert_refused(RestoreRefused, 2, 2, "already has the state of version 2 and the same grade")
+        self.assert_refused(RestoreRefused, 2, 2, "and the same grade", grade=True)
+
+    def test_only_the_grade_differs_and_is_not_restored(self):
+        set_score(self.learner.pk, BLOCK, 1, 2)
+        self.assert_refused(RestoreRefused, 2, 3, "but not its grade; restore the grade too")
+        self.assertEqual(self.restore(2, 3, grade=True), 4)
+        self.assertEqual((self.row().state, self.row().grade), ('{"answer":"b"}', None))
 
     def test_nothing_but_white_space_would_change(self):
         entry = self.entry(2)

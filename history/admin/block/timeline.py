@@ -1,9 +1,11 @@
-"""Page: all versions of a block for a learner, with changes and flags."""
+"""Page: all versions of a block for a learner, in steps, with changes and flags."""
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Any
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
@@ -16,32 +18,59 @@ from history.admin.block.pages import (
     get_owner_or_404,
     key_of,
     page_url,
+    present_row,
     usernames_on,
-    version_key,
 )
-from history.admin.block.version_summary import summarize, with_comparable_state
+from history.admin.block.steps import Scan, Step, read_steps
+from history.admin.block.timeline_address import TimelineAddress
+from history.admin.block.timeline_filters import TimelineFilters
+from history.admin.block.version_summary import VersionSummary, summarize_step
 from history.admin.permissions import HistoryAdmin
 from history.comparison.chart import render_chart
 from history.comparison.chart_events import Point
 from history.reading.completeness import completeness
 from history.reading.outline import Outline, recent_versions
-from history.reading.timeline import WHOLE, TimelinePart, timeline_of
+from history.reading.ownership import RowOwner
+from history.reading.timeline import TimelinePart, timeline_of
 from kvstore.admin.rendering import score_text
 from kvstore.signals import DELETED
-from kvstore.staff.dates import InvalidFilterValue, earliest
+from kvstore.staff.dates import InvalidFilterValue, earliest, format_moment
 
-PAGE_SIZE = 50
+PAGE_STEPS = 25
+
+
+class ShownStep(NamedTuple):
+    """A step on the page, with the links that choose its newest version for a comparison."""
+
+    summary: VersionSummary
+    is_continued: bool
+    older_choice_url: str
+    """empty if the version is chosen"""
+    newer_choice_url: str
+
+
+class Life(NamedTuple):
+    """The steps of one row on the page. A block has several rows if one was deleted and another was created."""
+
+    row_id: int
+    is_current: bool
+    deleted: datetime | None
+    """None also if the deletion is older than the outline"""
+    steps: list[ShownStep]
 
 
 def timeline_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int) -> HttpResponseBase:
+    """Show steps of the timeline; of a deleted row, redirect to the timeline of the present row."""
     owner = get_owner_or_404(model_admin, request, row_id)
-    key = version_key(request.GET.get("older", ""), row_id)
-    part = TimelinePart(older_than=key[:2]) if key else WHOLE
-    found = timeline_of(owner.student_id, owner.address, part, prepare=with_comparable_state, page_size=PAGE_SIZE + 1)
-    # One more than is shown, to compare the last one with.
-    entries = list(islice((entry for entry in found if not entry.is_branch), PAGE_SIZE + 1))
+    present = present_row(owner, row_id)
+    if present and present.row_id != row_id:
+        return _to_present_row(model_admin, request, row_id, present.row_id)
+    filters = TimelineFilters(request.GET, auto_id="filter-%s")
+    address = TimelineAddress(request.GET, filters.parameters, row_id)
+    scan = _scan(owner, filters, address)
+    names = usernames_on(owner, [entry for step in scan.steps for entry in step.versions])
+    steps, oldest = _selected(model_admin, scan, filters, names)
     outline = recent_versions(owner)
-    names = usernames_on(owner, entries)
     return block_page(
         model_admin,
         request,
@@ -50,14 +79,17 @@ def timeline_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int) 
         "timeline",
         title=_("Timeline"),
         names=names,
-        steps=summarize(model_admin, entries, names, PAGE_SIZE),
+        filters=filters,
+        address=address,
+        pair=_pair(model_admin, address, row_id),
+        steps=[summary for _step, summary in steps],
+        lives=_lives(steps, outline, address, row_id if owner.version else None),
+        oldest=oldest,
+        older_url=address.older_url(key_of(oldest)) if oldest else "",
         completeness=completeness(owner, row_id, outline),
-        branch=[] if key else _branch(model_admin, outline),
+        branch=[] if address.position else _branch(model_admin, outline),
         chart=render_chart(_points(outline)),
-        older_url=f"?older={key_of(entries[PAGE_SIZE - 1])}" if len(entries) > PAGE_SIZE else "",
-        newer_url=_newer_url(outline, entries, is_first=key is None),
         moment_url=page_url(model_admin, "moment", row_id),
-        compare_url=page_url(model_admin, "compare", row_id),
         export_url=page_url(model_admin, "timeline_export", row_id),
         evidence_url=page_url(model_admin, "evidence", row_id),
         zone=timezone.get_current_timezone_name(),
@@ -81,10 +113,68 @@ def moment_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int) ->
     )
     entry = next(found, None)
     if entry is None:
-        messages.warning(request, _("No version existed at %(moment)s.") % {"moment": moment})
+        messages.warning(request, _("No version existed at %(moment)s.") % {"moment": format_moment(moment)})
         return HttpResponseRedirect(page_url(model_admin, "timeline", row_id))
-    messages.info(request, _("This version was current at %(moment)s.") % {"moment": moment})
+    messages.info(request, _("This version was current at %(moment)s.") % {"moment": format_moment(moment)})
     return HttpResponseRedirect(entry_url(model_admin, "version", entry))
+
+
+def _to_present_row(
+    model_admin: HistoryAdmin, request: HttpRequest, old_id: int, present_id: int
+) -> HttpResponseRedirect:
+    message = _("Row %(old)s was deleted. This timeline contains its versions and those of the present row %(row)s.")
+    messages.info(request, message % {"old": old_id, "row": present_id})
+    query = request.GET.urlencode()
+    return HttpResponseRedirect(f"{page_url(model_admin, 'timeline', present_id)}{'?' if query else ''}{query}")
+
+
+def _scan(owner: RowOwner, filters: TimelineFilters, address: TimelineAddress) -> Scan:
+    """Read the steps to select from; none if a filter is invalid."""
+    if not filters.is_valid():
+        return Scan([], None)
+    older_than = address.position[:2] if address.position else None
+    part = TimelinePart(older_than=older_than, until=filters.last_moment)
+    return read_steps(owner, part, count=None if filters.parameters else PAGE_STEPS, since=filters.since_moment)
+
+
+def _selected(
+    model_admin: HistoryAdmin, scan: Scan, filters: TimelineFilters, names: dict[int, str]
+) -> tuple[list[tuple[Step, VersionSummary]], Any]:
+    """Return the steps of a page that match, and the oldest version of the page if older ones may follow."""
+    selected: list[tuple[Step, VersionSummary]] = []
+    for step in scan.steps:
+        if len(selected) == PAGE_STEPS:
+            return selected, selected[-1][0].versions[-1]
+        if filters.selects(step, names):
+            summary = summarize_step(model_admin, step.versions, step.older, names)
+            selected += [(step, summary)] if filters.selects_flags(summary.flags) else []
+    return selected, scan.oldest
+
+
+def _lives(
+    steps: Iterable[tuple[Step, VersionSummary]], outline: Outline, address: TimelineAddress, present_id: int | None
+) -> list[Life]:
+    deleted = {entry.student_module_id: entry.created for entry in outline.entries if entry.action == DELETED}
+    return [
+        Life(
+            row_id, row_id == present_id, deleted.get(row_id), [_shown(step, summary, address) for step, summary in of]
+        )
+        for row_id, of in groupby(steps, key=lambda pair: int(pair[1].entry.student_module_id))
+    ]
+
+
+def _shown(step: Step, summary: VersionSummary, address: TimelineAddress) -> ShownStep:
+    key = summary.timeline_id
+    urls = {name: "" if address.pair_parameters.get(name) == key else address.choice_url(name, key) for name in "ab"}
+    return ShownStep(summary, step.is_continued, urls["a"], urls["b"])
+
+
+def _pair(model_admin: HistoryAdmin, address: TimelineAddress, row_id: int) -> dict[str, Any]:
+    """Return the chosen versions, and the address of their comparison if both are chosen."""
+    chosen = address.pair_parameters
+    is_complete = len(chosen) == 2 and chosen["a"] != chosen["b"]
+    url = f"{page_url(model_admin, 'compare', row_id)}?a={chosen['a']}&b={chosen['b']}" if is_complete else ""
+    return {"older": address.pair.get("a"), "newer": address.pair.get("b"), "url": url}
 
 
 def _branch(model_admin: HistoryAdmin, outline: Outline) -> list[dict[str, Any]]:
@@ -106,13 +196,3 @@ def _points(outline: Outline) -> list[Point]:
         Point(entry.version, entry.created, entry.grade, entry.max_grade, entry.size or 0, entry.action)
         for entry in reversed(outline.entries)
     ]
-
-
-def _newer_url(outline: Outline, entries: list[Any], *, is_first: bool) -> str:
-    """Return the address of the previous page, or of the first one if the outline does not reach this page."""
-    if is_first:
-        return ""
-    keys = [key_of(entry) for entry in outline.entries]
-    first = key_of(entries[0]) if entries else ""
-    position = keys.index(first) if first in keys else 0
-    return f"?older={keys[position - PAGE_SIZE - 1]}" if position > PAGE_SIZE else "?"

@@ -57,10 +57,8 @@ def version_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int, v
         indented=None if state is None else render_json(state),
         stored=None if state is None or not may_export else render_raw(state),
         state_sha256=None if state is None else sha256_of(state),
-        is_current=entry.student_module_id == row_id and version == owner.version and not entry.is_branch,
         utc=iso(entry.created),
         download_url=entry_url(model_admin, "state", entry),
-        restore_url=entry_url(model_admin, "restore", entry),
     )
 
 

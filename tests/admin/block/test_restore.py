@@ -1,5 +1,6 @@
 """The admin restores a version: with a preview and a reason, and only if the row has not changed since the preview."""
 
+import re
 import threading
 import time
 
@@ -61,8 +62,50 @@ class Preview(RestorationTestCase):
         self.assertContains(response, "0 / 2")
         self.assert_nothing_was_written()
 
-    def test_the_grade_is_not_ticked(self):
-        self.assertNotContains(self.client.get(self.url), "checked")
+    def test_each_button_states_what_happens_to_the_grade(self):
+        keep, take = (
+            ("keep", "Restore version 2, keep the grade: 0 / 2"),
+            ("restore", "Restore version 2 and its grade: 2 / 2"),
+        )
+        self.assertEqual(self.client.get(self.url).context["buttons"], [keep, take])
+        # The Enter key presses the first button.
+        self.assertEqual(self.client.get(f"{self.url}?grade=restore").context["buttons"], [take, keep])
+        refused = self.post(grade="restore", reason="")
+        self.assertEqual(refused.context["buttons"], [take, keep])
+        for button in (keep, take):
+            self.assertContains(refused, button[1], status_code=400)
+
+    def test_a_version_with_the_present_grade_has_one_button(self):
+        self.write(answer="c")
+        self.url = reverse("admin:xblock_history_restore", args=[self.row().pk, 4])
+        page = self.client.get(self.url)
+        self.assertEqual(page.context["buttons"], [("keep", "Restore version 4, keep the grade: 0 / 2")])
+        self.assertContains(page, "The grade stays the same: 0 / 2.")
+
+    def test_a_version_that_changed_the_grade_alone_offers_its_grade(self):
+        set_score(self.learner.pk, BLOCK, 1, 2)
+        self.url = reverse("admin:xblock_history_restore", args=[self.row().pk, 4])
+        page = self.client.get(self.url)
+        self.assertEqual(page.context["buttons"], [("restore", "Restore only the grade of version 4: 0 / 2")])
+        self.assertContains(page, "Only the grade differs.")
+
+    def test_a_version_without_a_grade(self):
+        self.url = reverse("admin:xblock_history_restore", args=[self.row().pk, 1])
+        labels = [button.label for button in self.client.get(self.url).context["buttons"]]
+        self.assertEqual(labels, ["Restore version 1, keep the grade: 0 / 2", "Restore version 1 and its grade: none"])
+
+    def test_the_present_version_has_no_button_and_the_page_explains_it(self):
+        page = self.client.get(reverse("admin:xblock_history_restore", args=[self.row().pk, 4]))
+        self.assertEqual(page.context["buttons"], [])
+        self.assertContains(page, "There is nothing to restore.")
+        self.assertNotContains(page, 'method="post" class="history-restore"')
+
+    def test_a_deletion_has_no_button_and_the_page_explains_it(self):
+        row_id = self.row().pk
+        self.row().delete()
+        page = self.client.get(reverse("admin:xblock_history_restore", args=[row_id, 5]))
+        self.assertEqual(page.context["buttons"], [])
+        self.assertContains(page, "Choose an earlier version.")
 
     def test_head_writes_nothing_either(self):
         self.assertEqual(self.client.head(self.url).status_code, 200)
@@ -79,8 +122,47 @@ class Restored(RestorationTestCase):
         self.assertEqual(get_score(self.learner.pk, BLOCK).correct, 0)
 
     def test_the_grade_when_ticked(self):
-        self.post(grade="on")
+        self.post(grade="restore")
         self.assertEqual(get_score(self.learner.pk, BLOCK).correct, 2)
+
+    def message(self, **fields):
+        (message,) = self.client.get(self.post(**fields)["Location"]).context["messages"]
+        return message.message
+
+    def undone(self, message):
+        """Follow the link in a message, press its first button, and return the row."""
+        (url,) = re.findall('href="([^"]+)"', message)
+        page = self.client.get(url)
+        self.url = url.replace("&amp;", "&")
+        fields = {"expected_version": page.context["current_version"], "grade": page.context["buttons"][0].grade}
+        self.assertEqual(self.post(**fields).status_code, 302)
+        return self.row()
+
+    def test_the_message_states_the_grade_and_offers_undo(self):
+        message = self.message()
+        self.assertIn("Version 2 was restored as version 5. The grade was kept: 0 / 2.", message)
+        self.assertIn("Undo: restore version 4…", message)
+        row = self.undone(message)
+        self.assertEqual((row.version, row.state, row.grade), (6, '{"answer":"b"}', 0))
+
+    def test_the_undo_of_a_restored_grade_restores_the_grade_too(self):
+        message = self.message(grade="restore")
+        self.assertIn("Its grade was restored: 2 / 2.", message)
+        row = self.undone(message)
+        self.assertEqual((row.state, row.grade, row.max_grade), ('{"answer":"b"}', 0, 2))
+
+    def test_a_version_that_changed_the_grade_alone(self):
+        self.url = reverse("admin:xblock_history_restore", args=[self.row().pk, 3])
+        message = self.message(grade="restore")
+        self.assertIn("Its grade was restored: 2 / 2.", message)
+        self.assertEqual((self.row().state, self.row().grade), ('{"answer":"b"}', 2))
+        self.assertEqual(self.undone(message).grade, 0)
+
+    def test_a_message_about_a_row_that_was_missing_offers_no_undo(self):
+        self.row().delete()
+        message = self.message(expected_version=0, grade="restore")
+        self.assertIn("Its grade was restored: 2 / 2.", message)
+        self.assertNotIn("Undo", message)
 
     def test_the_admin_log_has_an_entry(self):
         self.post()
@@ -139,6 +221,10 @@ class Refused(RestorationTestCase):
     def test_the_state_that_the_row_already_has_is_refused(self):
         self.url = reverse("admin:xblock_history_restore", args=[self.row().pk, 4])
         self.assertContains(self.post(), "already has the state of version", status_code=409)
+        self.assert_nothing_was_written()
+
+    def test_a_value_of_the_grade_that_is_no_choice_is_refused(self):
+        self.assertEqual(self.post(grade="on").status_code, 400)
         self.assert_nothing_was_written()
 
     @override_settings(HISTORY_BLOCK_TYPES=())

@@ -81,15 +81,32 @@ class Timeline(PagesTestCase):
         self.get(page("compare", row.pk, a=1, b=2), status=404)
         self.get(page("state", row.pk, 2), status=404)
 
-    def test_a_deleted_row_and_the_one_that_followed_it(self):
+    def test_a_deleted_row_and_the_one_that_followed_it_are_two_sections(self):
         gone = self.set(answer=1).pk
         self.row().delete()
         again = self.set(answer=2).pk
-        for row_id in (gone, again):
-            response = self.get(page("timeline", row_id))
-            shown = [(step.entry.student_module_id, step.entry.version) for step in response.context["steps"]]
-            self.assertEqual(shown, [(again, 1), (gone, 2), (gone, 1)])
-            self.assertContains(response, "The row was deleted here")
+        response = self.get(page("timeline", again))
+        shown = [(step.entry.student_module_id, step.entry.version) for step in response.context["steps"]]
+        self.assertEqual(shown, [(again, 1), (gone, 2), (gone, 1)])
+        self.assertContains(response, f"Row {again} (current)</h2>")
+        current, deleted = response.context["lives"]
+        self.assertEqual((current.row_id, current.is_current, deleted.row_id), (again, True, gone))
+        self.assertEqual(deleted.deleted, response.context["steps"][1].entry.created)
+        self.assertContains(response, f"Row {gone}, deleted <time")
+        self.assertContains(response, "The row was deleted here")
+
+    def test_the_address_of_a_deleted_row_leads_to_the_present_one(self):
+        gone = self.set(answer=1).pk
+        self.row().delete()
+        again = self.set(answer=2).pk
+        response = self.client.get(page("timeline", gone, flag="deleted"), follow=True)
+        self.assertEqual(response.redirect_chain, [(page("timeline", again, flag="deleted"), 302)])
+        self.assertContains(response, f"Row {gone} was deleted.")
+        version = self.get(page("version", gone, 1))
+        self.assertContains(version, f"row {gone} was deleted")
+        self.assertContains(version, f"row {again}, version 1")
+        self.assertContains(version, page("timeline", again))
+        self.assertContains(version, page("restore", gone, 1))
 
     def test_a_deleted_row_alone(self):
         row = self.set(answer=1)
@@ -97,25 +114,26 @@ class Timeline(PagesTestCase):
         row.delete()
         response = self.get(page("timeline", row_id))
         self.assertContains(response, f"row {row_id} was deleted")
-        self.assertContains(self.get(page("version", row_id, 1)), "Restore this version")
-        self.assertNotContains(self.get(page("version", row_id, 2)), "Restore this version")
+        self.assertContains(self.get(page("version", row_id, 1)), "Restore version 1…")
+        self.assertNotContains(self.get(page("version", row_id, 2)), "Restore version 2…")
 
     def test_pages_join_at_any_depth(self):
-        for number in range(120):
+        for number in range(70):
             row = self.set(answer=number)
         seen, url = [], page("timeline", row.pk)
         while url:
             response = self.get(url)
-            seen += [step.entry.version for step in response.context["steps"]]
+            seen.append([step.entry.version for step in response.context["steps"]])
             self.assertTrue(all(step.difference for step in response.context["steps"]))
             older = response.context["older_url"]
             last, url = url, page("timeline", row.pk) + older if older else ""
-        self.assertEqual(seen, list(range(120, 0, -1)))
-        newer = self.get(last).context["newer_url"]
-        shown = self.get(page("timeline", row.pk) + newer).context["steps"]
-        self.assertEqual((shown[0].entry.version, shown[-1].entry.version), (70, 21))
-        newest = self.get(page("timeline", row.pk) + self.get(page("timeline", row.pk) + newer).context["newer_url"])
-        self.assertEqual(newest.context["steps"][0].entry.version, 120)
+        self.assertEqual([version for versions in seen for version in versions], list(range(70, 0, -1)))
+        self.assertEqual([len(versions) for versions in seen], [25, 25, 20])
+        for expected in reversed(seen[:-1]):
+            address = self.get(last).context["address"]
+            last = page("timeline", row.pk) + address.newer_url
+            self.assertEqual([step.entry.version for step in self.get(last).context["steps"]], expected)
+        self.assertEqual((self.get(last).context["address"].newer_url, address.newest_url), ("", "?"))
 
     def test_garbled_addresses_show_the_newest(self):
         row = self.set(answer=1)

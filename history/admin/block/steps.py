@@ -85,5 +85,5 @@ def _is_of_step(entry: Any, versions: list[Any]) -> bool:
 
 
 def _is_same_request(one: Any, other: Any) -> bool:
-    request, row = (one.request_id, other.request_id), (one.student_module_id, other.student_module_id)
-    return request[0] != "" and request[0] == request[1] and row[0] == row[1]
+    is_same_row: bool = one.student_module_id == other.student_module_id
+    return is_same_row and one.request_id != "" and one.request_id == other.request_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -21,10 +22,10 @@ from history.admin.block.pages import (
     present_row,
     usernames_on,
 )
-from history.admin.block.steps import Scan, Step, read_steps
+from history.admin.block.steps import Scan, read_steps
 from history.admin.block.timeline_address import TimelineAddress
 from history.admin.block.timeline_filters import TimelineFilters
-from history.admin.block.version_summary import VersionSummary, summarize_step
+from history.admin.block.version_summary import VersionLink, VersionSummary, summarize_step
 from history.admin.permissions import HistoryAdmin
 from history.comparison.chart import render_chart
 from history.comparison.chart_events import Point
@@ -39,16 +40,6 @@ from kvstore.staff.dates import InvalidFilterValue, earliest, format_moment
 PAGE_STEPS = 25
 
 
-class ShownStep(NamedTuple):
-    """A step on the page, with the links that choose its newest version for a comparison."""
-
-    summary: VersionSummary
-    is_continued: bool
-    older_choice_url: str
-    """empty if the version is chosen"""
-    newer_choice_url: str
-
-
 class Life(NamedTuple):
     """The steps of one row on the page. A block has several rows if one was deleted and another was created."""
 
@@ -56,7 +47,8 @@ class Life(NamedTuple):
     is_current: bool
     deleted: datetime | None
     """None also if the deletion is older than the outline"""
-    steps: list[ShownStep]
+    steps: list[VersionSummary]
+    """with the links that choose a version for a comparison"""
 
 
 def timeline_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int) -> HttpResponseBase:
@@ -82,7 +74,7 @@ def timeline_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int) 
         filters=filters,
         address=address,
         pair=_pair(model_admin, address, row_id),
-        steps=[summary for _step, summary in steps],
+        steps=steps,
         lives=_lives(steps, outline, address, row_id if owner.version else None),
         oldest=oldest,
         older_url=address.older_url(key_of(oldest)) if oldest else "",
@@ -139,34 +131,36 @@ def _scan(owner: RowOwner, filters: TimelineFilters, address: TimelineAddress) -
 
 def _selected(
     model_admin: HistoryAdmin, scan: Scan, filters: TimelineFilters, names: dict[int, str]
-) -> tuple[list[tuple[Step, VersionSummary]], Any]:
+) -> tuple[list[VersionSummary], Any]:
     """Return the steps of a page that match, and the oldest version of the page if older ones may follow."""
-    selected: list[tuple[Step, VersionSummary]] = []
+    selected: list[VersionSummary] = []
     for step in scan.steps:
-        if len(selected) == PAGE_STEPS:
-            return selected, selected[-1][0].versions[-1]
         if filters.selects(step, names):
-            summary = summarize_step(model_admin, step.versions, step.older, names)
-            selected += [(step, summary)] if filters.selects_flags(summary.flags) else []
+            summary = summarize_step(model_admin, step.versions, step.older, names, is_continued=step.is_continued)
+            selected += [summary] if filters.selects_flags(summary.flags) else []
+        if len(selected) > PAGE_STEPS:
+            return selected[:-1], selected[-2].versions[-1].entry
     return selected, scan.oldest
 
 
 def _lives(
-    steps: Iterable[tuple[Step, VersionSummary]], outline: Outline, address: TimelineAddress, present_id: int | None
+    steps: Iterable[VersionSummary], outline: Outline, address: TimelineAddress, present_id: int | None
 ) -> list[Life]:
     deleted = {entry.student_module_id: entry.created for entry in outline.entries if entry.action == DELETED}
     return [
-        Life(
-            row_id, row_id == present_id, deleted.get(row_id), [_shown(step, summary, address) for step, summary in of]
-        )
-        for row_id, of in groupby(steps, key=lambda pair: int(pair[1].entry.student_module_id))
+        Life(row_id, row_id == present_id, deleted.get(row_id), [_with_choices(step, address) for step in of_row])
+        for row_id, of_row in groupby(steps, key=lambda step: int(step.entry.student_module_id))
     ]
 
 
-def _shown(step: Step, summary: VersionSummary, address: TimelineAddress) -> ShownStep:
-    key = summary.timeline_id
-    urls = {name: "" if address.pair_parameters.get(name) == key else address.choice_url(name, key) for name in "ab"}
-    return ShownStep(summary, step.is_continued, urls["a"], urls["b"])
+def _with_choices(step: VersionSummary, address: TimelineAddress) -> VersionSummary:
+    def with_choices(version: VersionLink) -> VersionLink:
+        key = version.timeline_id
+        return version._replace(
+            older_choice_url=address.choice_url("a", key), newer_choice_url=address.choice_url("b", key)
+        )
+
+    return replace(step, versions=tuple(map(with_choices, step.versions)))
 
 
 def _pair(model_admin: HistoryAdmin, address: TimelineAddress, row_id: int) -> dict[str, Any]:

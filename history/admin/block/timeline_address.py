@@ -50,7 +50,12 @@ class TimelineAddress:
         return self._url(self.pair_parameters, [("older", oldest)], [*self.back, here][-MAX_PREVIOUS_PAGES:])
 
     def choice_url(self, name: str, key: str) -> str:
-        """Return the address of this page with a version as ``a`` (older) or ``b`` (newer) of the pair."""
+        """Return the address of this page with a version as ``a`` (older) or ``b`` (newer) of the pair.
+
+        Empty if the version is chosen.
+        """
+        if self.pair_parameters.get(name) == key:
+            return ""
         return f"{self._here(self.pair_parameters | {name: key})}#version-{key}"
 
     @property

@@ -49,6 +49,9 @@ class VersionLink(NamedTuple):
     url: str
     restore_url: str
     """empty for a deletion, which cannot be restored"""
+    older_choice_url: str = ""
+    """of the timeline with this version as the older one of the pair to compare; empty if it is chosen"""
+    newer_choice_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,9 @@ class VersionSummary:
     answer: str
     """the learner's answer in words; empty if no function formats those of the block's type"""
     before_loss: VersionLink | None
-    """the last version before the step, if the step removed state or grade"""
+    """the last version before the loss, if the step removed state or grade"""
+    is_continued: bool
+    """whether the step contains only the newest versions of the request"""
 
     @property
     def entry(self) -> Any:
@@ -147,6 +152,7 @@ def summarize_step(
     names: Mapping[int, str],
     *,
     is_adjacent: bool = True,
+    is_continued: bool = False,
 ) -> VersionSummary:
     """Compare the newest of ``versions``, consecutive versions of a row, newest first, with ``older``.
 
@@ -178,6 +184,7 @@ def summarize_step(
         before_loss=_before_loss(model_admin, links, before, flags) if is_adjacent else None,
         answer_before=_answer(before),
         answer=_answer(newest),
+        is_continued=is_continued,
     )
 
 

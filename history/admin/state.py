@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from history.admin.block.pages import PresentRow, page_url, usernames_on
+from history.admin.block.pages import PresentRow, page_url, present_row, usernames_on
 from history.admin.block.steps import read_steps
 from history.admin.block.version_summary import summarize_step
 from history.admin.entries import StudentModuleHistoryAdmin
@@ -19,6 +22,7 @@ from history.reading.ownership import RowOwner, find_owner
 from history.recording.health import backlog
 from kvstore.admin import StudentModuleAdmin
 from kvstore.models import StudentModule
+from kvstore.staff.users import id_from_text
 
 SHOWN_STEPS = 10
 
@@ -67,6 +71,34 @@ class RecordedStudentModuleAdmin(StatePage, StudentModuleAdmin):
             response: HttpResponse = super().history_view(request, object_id, extra_context)
             return response
         return HttpResponseRedirect(page_url(entries_admin, "timeline", int(object_id)))
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """Redirect from a deleted row to the present row of its block, or to its timeline if there is none."""
+        address = self._successor_url(request, object_id)
+        if not address:
+            # The type checker's stubs lack this method.
+            response: HttpResponse = super()._get_obj_does_not_exist_redirect(  # type: ignore[misc]
+                request, opts, object_id
+            )
+            return response
+        messages.info(request, _("Row %(row)s was deleted.") % {"row": object_id})
+        return HttpResponseRedirect(address)
+
+    def _successor_url(self, request: HttpRequest, object_id: str) -> str:
+        """Return an empty string unless the history proves the deletion and the user may view it."""
+        entries_admin, row_id = self._entries_admin(), id_from_text(object_id)
+        if entries_admin is None or row_id is None:
+            return ""
+        try:
+            owner = find_owner(row_id)
+        except HistoryUnavailable:
+            return ""
+        if owner is None or owner.version or not entries_admin.has_view_permission(request, owner):
+            return ""
+        present = present_row(owner, row_id)
+        if present is None:
+            return page_url(entries_admin, "timeline", row_id)
+        return reverse(f"{self.admin_site.name}:xblock_kvstore_studentmodule_change", args=[present.row_id])
 
     def _entries_admin(self) -> StudentModuleHistoryAdmin | None:
         """Return the site's admin of entries; None if it does not have the pages of a block."""

@@ -25,6 +25,7 @@ return [document.documentElement, ...document.querySelectorAll("#container, #mai
     .filter(element => element.scrollWidth > element.clientWidth || element.clientWidth > innerWidth)
     .map(element => `${element.tagName}#${element.id} ${element.scrollWidth} > ${element.clientWidth}`);
 """
+OPEN = "for (const details of document.querySelectorAll('#content details')) details.open = true"
 BACKGROUND = "return getComputedStyle(document.body).backgroundColor"
 RAN = "return window.ran"
 HOSTILE = (
@@ -41,6 +42,7 @@ class Appearance(BrowserTestCase):
         row = self.row.pk
         return {
             "timeline": page("timeline", row),
+            "timeline with a filter and a pair": f"{page('timeline', row)}?a=2&b=4&since=x&grade=same",
             "version": page("version", row, 4),
             "comparison": f"{page('compare', row)}?a=4&b=6",
             "restore": page("restore", row, 4),
@@ -58,6 +60,7 @@ class Appearance(BrowserTestCase):
     def assert_accessible(self, pages: dict[str, str]) -> None:
         for name, path in pages.items():
             self.open(path)
+            self.browser.execute_script(OPEN)
             for scheme in ("light", "dark"):
                 prefer(self.browser, scheme)
                 with self.subTest(page=name, scheme=scheme):
@@ -92,6 +95,7 @@ class Appearance(BrowserTestCase):
         resize(self.browser, 360, 740)
         for name, path in self.pages().items() | self.lists().items():
             self.open(path)
+            self.browser.execute_script(OPEN)
             with self.subTest(page=name):
                 self.assertEqual(self.browser.execute_script("return innerWidth"), 360)
                 self.assertEqual(self.browser.execute_script(TOO_WIDE), [])

@@ -12,7 +12,7 @@ from django.urls import reverse
 from history.api import timeline
 from kvstore.api import DjangoXBlockUserStateClient, get_score, set_score
 from kvstore.models import StudentModule
-from kvstore.testing import UserFactory
+from kvstore.testing import UserFactory, assert_queries
 from tests.history.outages import alias_missing
 from tests.kvstore.cache.blocks import usage
 
@@ -106,6 +106,13 @@ class Preview(RestorationTestCase):
         page = self.client.get(reverse("admin:xblock_history_restore", args=[row_id, 5]))
         self.assertEqual(page.context["buttons"], [])
         self.assertContains(page, "Choose an earlier version.")
+
+    def test_its_statements(self):
+        self.client.get(self.url)
+        # `default`: session, staff, row, row and pending entries of the version, row, learner.
+        # History: the entry, and the versions above it, which decide whether it was committed.
+        with assert_queries(default=7, student_module_history=2):
+            self.client.get(self.url)
 
     def test_head_writes_nothing_either(self):
         self.assertEqual(self.client.head(self.url).status_code, 200)

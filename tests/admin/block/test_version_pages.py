@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from history.comparison.alignment import StepLimit
 from history.comparison.side_by_side import MAX_LINES, MAX_STEPS, compare_lines, side_by_side
+from history.exceptions import HistoryUnavailable
 from history.models import PendingHistory
 from kvstore.admin.rendering import render_json
 from kvstore.api import set_score
@@ -68,6 +69,19 @@ class Version(PagesTestCase):
         row = self.row()
         self.assertContains(self.get(page("version", row.pk, 1)), "The learner had no state yet.")
         self.get(page("state", row.pk, 1), status=404)
+
+    def test_a_title_names_the_page_the_block_and_the_learner(self):
+        self.set(answer=1)
+        row = self.set(answer=2)
+        for name, args, query, title in (
+            ("timeline", [], {}, "Timeline"),
+            ("version", [1], {}, "Version 1"),
+            ("restore", [1], {}, "Restore of version 1"),
+            ("compare", [], {"a": 1, "b": 2}, "Versions 1 and 2"),
+        ):
+            response = self.get(page(name, row.pk, *args, **query))
+            self.assertContains(response, f"<h1>{title} of block for amara</h1>", html=True)
+            self.assertContains(response, f"<title>{title} of block for amara |")
 
     def test_versions_that_never_existed(self):
         row = self.set(answer=1)
@@ -146,3 +160,23 @@ class RowPage(PagesTestCase):
         row = self.set(answer=1)
         moment = datetime.fromisoformat(self.open(row).context["steps"][0].entry.created.isoformat())
         self.assertEqual(moment, row.modified)
+
+    def test_the_address_of_a_deleted_row_leads_to_the_present_row_or_to_the_timeline(self):
+        old = self.set(answer=1)
+        old_id = old.pk
+        old.delete()
+        old.pk = old_id
+        url = reverse("admin:xblock_kvstore_studentmodule_change", args=[old_id])
+        self.assertRedirects(self.client.get(url), page("timeline", old_id))
+        row = self.set(answer=2)
+        response = self.client.get(url, follow=True)
+        change = reverse("admin:xblock_kvstore_studentmodule_change", args=[row.pk])
+        self.assertEqual(response.redirect_chain, [(change, 302)])
+        self.assertContains(response, f"Row {old_id} was deleted.")
+        with mock.patch("history.admin.state.find_owner", side_effect=HistoryUnavailable):
+            self.assertRedirects(self.client.get(url), reverse("admin:index"))
+
+    def test_an_id_that_never_existed_leads_to_the_index(self):
+        for object_id in (10**9, 10**25, "x"):
+            url = reverse("admin:xblock_kvstore_studentmodule_change", args=[object_id])
+            self.assertRedirects(self.client.get(url), reverse("admin:index"))

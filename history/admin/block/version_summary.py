@@ -69,7 +69,8 @@ class VersionSummary:
     difference: Difference | None
     """None if a state is too large, or the older version is unknown"""
     is_too_large: bool
-    older_version: int | None
+    older_label: str
+    """the older version, with its row if that is another one"""
     older_url: str
     """of the comparison with the older version"""
     answer_before: str
@@ -179,7 +180,7 @@ def summarize_step(
         flags=flags,
         difference=difference,
         is_too_large=is_too_large,
-        older_version=older.version if older else None,
+        older_label=_older_label(older, newest) if older else "",
         older_url=_comparison_url(model_admin, older, newest) if older else "",
         before_loss=_before_loss(model_admin, links, before, flags) if is_adjacent else None,
         answer_before=_answer(before),
@@ -231,6 +232,12 @@ def _with_grade(link: VersionLink) -> VersionLink:
 def _actors(versions: Iterable[Any], names: Mapping[int, str]) -> str:
     actors = dict.fromkeys(entry.actor_id for entry in versions if entry.actor_id is not None)
     return ", ".join(display_name(actor, names) for actor in islice(actors, SHOWN_NAMES))
+
+
+def _older_label(older: Any, newest: Any) -> str:
+    if older.student_module_id == newest.student_module_id:
+        return _("version %(version)s") % {"version": older.version}
+    return _("version %(version)s of row %(row)s") % {"version": older.version, "row": older.student_module_id}
 
 
 def _comparison_url(model_admin: HistoryAdmin, older: Entry, newer: Entry) -> str:

@@ -93,6 +93,7 @@ class Timeline(PagesTestCase):
         self.assertEqual((current.row_id, current.is_current, deleted.row_id), (again, True, gone))
         self.assertEqual(deleted.deleted, response.context["steps"][1].entry.created)
         self.assertContains(response, f"Row {gone}, deleted <time")
+        self.assertContains(response, f"Compare version 1 with version 2 of row {gone}</a>")
         self.assertContains(response, "The row was deleted here")
 
     def test_the_address_of_a_deleted_row_leads_to_the_present_one(self):

@@ -101,6 +101,8 @@ class JsonLines(SimpleTestCase):
 
 
 class Csv(TestCase):
+    databases = {"default", "student_module_history"}
+
     def test_a_header_and_the_values(self):
         lines = list(csv_lines([entry(grade=-1.5, reason='said "no", twice')]))
         self.assertEqual(lines[0], BYTE_ORDER_MARK + ",".join(CSV_COLUMNS) + "\r\n")

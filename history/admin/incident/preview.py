@@ -11,10 +11,12 @@ from typing import Any
 
 from history.admin.permissions import HistoryAdmin
 from history.admin.urls import timeline_url
+from history.comparison.displayed import DisplayedChange
 from history.comparison.json_diff import ChangeKind
+from history.comparison.words import ADDED, REMOVED, Part
 from history.export import json_line
 from history.incident.repair import repair
-from history.incident.results import GradeKind, Repair, RepairedRow, RepairResult
+from history.incident.results import Change, GradeKind, Repair, RepairedRow, RepairResult
 from history.incident.search import find_rows
 from history.incident.selection import Selection
 from kvstore.staff.users import display_name, usernames_for
@@ -88,9 +90,15 @@ def table(model_admin: HistoryAdmin, rows: list[RepairedRow]) -> list[dict[str, 
             "url": timeline_url(model_admin.admin_site, row.row_id),
             "grade_before": _grade(row.grade_before),
             "grade_after": _grade(row.grade_after),
+            "changes": [_displayed(change) for change in row.changes],
         }
         for row in rows
     ]
+
+
+def _displayed(change: Change) -> DisplayedChange:
+    old, new = [Part(REMOVED, change.old_text)], [Part(ADDED, change.new_text)]
+    return DisplayedChange(ChangeKind(change.kind), change.path_text, old, new, [])
 
 
 def _grade(grade: tuple[float | None, float | None]) -> str:

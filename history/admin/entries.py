@@ -1,32 +1,35 @@
 """The admins of entries. They read entries from the history database, and usernames and versions from `default`."""
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import path
 from django.utils.html import format_html
-from django.utils.translation import gettext as _
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from history.admin.block.urls import block_urls
 from history.admin.changelists import EXPORT_URL, CommittedChangeList, EntryChangeList, ExportedChangeList
 from history.admin.exports import export_list
-from history.admin.filters import ActionFilter, CreatedFilter, RecordedTypeFilter
+from history.admin.filters import ActionFilter, CreatedFilter, FlagFilter, RecordedTypeFilter
 from history.admin.incident.urls import incident_url
 from history.admin.permissions import HistoryAdmin
 from history.admin.unavailable import or_unavailable
-from history.admin.urls import timeline_url
+from history.admin.urls import timeline_link
 from history.admin.viewing import StatePage
 from history.database.connection import read_history
 from history.reading.committed import committed
 from kvstore.admin.base import ReadOnlyAdmin
 from kvstore.admin.filters import CourseFilter, GradeFilter
 from kvstore.admin.ordering import IndexOrder
+from kvstore.admin.rendering import score_text
 from kvstore.staff.dates import format_moment
+from kvstore.staff.text import escape_unprintable
 from kvstore.staff.users import display_name, usernames_for
 
 # One learner's versions of a block have equal index columns; the id distinguishes them. It is unique in the partition
@@ -41,11 +44,15 @@ WITHIN = "version"
 class EntryAdmin(HistoryAdmin, StatePage):
     """Entries, from either database."""
 
-    list_display = (
-        *("when", "learner", "course", "module_type", "block", "version", "action", "score"),
-        *("actor", "reason", "request_id", "timeline"),
+    list_display = ("version", "change", "learner_and_block", "scores", "changed_by", "when_and_timeline")
+    change_list_template = "admin/xblock_history/studentmodulehistory/change_list.html"
+    list_filter: ClassVar[tuple[Any, ...]] = (
+        CourseFilter,
+        RecordedTypeFilter,
+        ActionFilter,
+        GradeFilter,
+        CreatedFilter,
     )
-    list_filter = (CourseFilter, RecordedTypeFilter, ActionFilter, GradeFilter, CreatedFilter)
     search_id_column = "student_module_id"
     fields = (
         *("student_module_id", "version", "action", "created", "learner", "course_id", "module_type"),
@@ -67,17 +74,39 @@ class EntryAdmin(HistoryAdmin, StatePage):
     def actor(self, entry: Any) -> str | None:
         return None if entry.actor_id is None else display_name(entry.actor_id, entry.usernames)
 
+    @admin.display(description=gettext_lazy("change"))
+    def change(self, entry: Any) -> SafeString:
+        return render_to_string("admin/xblock_history/_listed_change.html", {"entry": entry, "change": entry.change})
+
+    @admin.display(description=gettext_lazy("score"))
+    def scores(self, entry: Any) -> SafeString:
+        """The score, after the one of the previous version if it differs."""
+        context = {"score": score_text(entry), "before": entry.change.score_before}
+        return render_to_string("admin/xblock_history/_listed_score.html", context)
+
+    @admin.display(description=gettext_lazy("changed by"))
+    def changed_by(self, entry: Any) -> SafeString:
+        context = {
+            "actor": self.actor(entry),
+            "reason": escape_unprintable(entry.reason),
+            "request_id": escape_unprintable(entry.request_id),
+        }
+        return render_to_string("admin/xblock_history/_listed_actor.html", context)
+
+    @admin.display(description=gettext_lazy("time"))
+    def when_and_timeline(self, entry: Any) -> SafeString:
+        return format_html('<span class="field-when">{}</span> {}', self.when(entry), self.timeline(entry))
+
     @admin.display(description=gettext_lazy("timeline"))
-    def timeline(self, entry: Any) -> str:
-        address = timeline_url(self.admin_site, entry.student_module_id)
-        names = {"block": self.block(entry), "learner": self.learner(entry)}
-        label = _("Timeline of %(block)s for %(learner)s") % names
-        return format_html('<a href="{}" aria-label="{}">{}</a>', address, label, _("Timeline"))
+    def timeline(self, entry: Any) -> SafeString:
+        learner = display_name(entry.student_id, entry.usernames)
+        return timeline_link(self.admin_site, entry.student_module_id, self.block(entry), learner)
 
 
 class StudentModuleHistoryAdmin(EntryAdmin):
     """The committed entries of the history database, and the pages of a block."""
 
+    list_filter = (CourseFilter, RecordedTypeFilter, FlagFilter, ActionFilter, GradeFilter, CreatedFilter)
     index_orders = (
         IndexOrder(("student_module_id",), ("-version",)),
         # One learner's versions of one block are few enough to sort.
@@ -109,7 +138,6 @@ class StudentModuleHistoryAdmin(EntryAdmin):
 class PendingHistoryAdmin(EntryAdmin):
     """Entries pending delivery; all are committed, because they were written together with the state."""
 
-    change_list_template = "admin/xblock_kvstore/studentmodule/change_list.html"
     index_orders = (
         IndexOrder(("student_module_id",), ("-version",)),
         BY_LEARNER,

@@ -6,6 +6,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from history.admin.changes import FILTERED_FLAGS
+from history.comparison.flags import Flag
 from history.conf import ALL_BLOCK_TYPES, conf
 from history.models import Entry
 from kvstore.admin.filters import ChoiceFilter, Link, TimeFilter, TypeFilter
@@ -28,6 +30,26 @@ class ActionFilter(ChoiceFilter):
 
     def parse(self) -> dict[str, Any]:
         return {"action": self.selected()} if self.selected() else {}
+
+
+class FlagFilter(ChoiceFilter):
+    """Filters by the flags of a version. It has no lookups: the list compares each version with the previous one."""
+
+    title = gettext_lazy("flag")
+    parameters = ("flag",)
+    ANY = "any"
+
+    flags: tuple[Flag, ...] = ()
+    """the flags of which an entry must have one; empty if the filter is not used or its value is invalid"""
+
+    def options(self) -> dict[str, Any]:
+        return {self.ANY: _("Any of these")} | {flag.value: flag.label for flag in FILTERED_FLAGS}
+
+    def parse(self) -> dict[str, Any]:
+        value = self.selected()
+        if value:
+            self.flags = FILTERED_FLAGS if value == self.ANY else (Flag(value),)
+        return {}
 
 
 class RecordedTypeFilter(TypeFilter):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from history.admin.block.pages import PresentRow, page_url, present_row, usernames_on
 from history.admin.block.steps import read_steps
 from history.admin.block.version_summary import summarize_step
 from history.admin.entries import StudentModuleHistoryAdmin
+from history.admin.urls import timeline_link
 from history.admin.viewing import StatePage
 from history.exceptions import HistoryUnavailable
 from history.models import StudentModuleHistory
@@ -22,7 +25,7 @@ from history.reading.ownership import RowOwner, find_owner
 from history.recording.health import backlog
 from kvstore.admin import StudentModuleAdmin
 from kvstore.models import StudentModule
-from kvstore.staff.users import id_from_text
+from kvstore.staff.users import display_name, id_from_text
 
 SHOWN_STEPS = 10
 
@@ -37,6 +40,16 @@ class RecordedStudentModuleAdmin(StatePage, StudentModuleAdmin):
         if entries_admin is None:
             return super().has_export_permission(request, obj)
         return entries_admin.has_export_permission(request, obj)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Add the link to the timeline, if the site has timelines that the user may view."""
+        columns = super().get_list_display(request)
+        entries_admin = self._entries_admin()
+        return (*columns, "timeline") if entries_admin and entries_admin.has_view_permission(request) else columns
+
+    @admin.display(description=gettext_lazy("timeline"))
+    def timeline(self, row: Any) -> SafeString:
+        return timeline_link(self.admin_site, row.pk, self.block(row), display_name(row.student_id, row.usernames))
 
     def render_change_form(
         self,

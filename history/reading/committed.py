@@ -109,10 +109,8 @@ def _neighbours(entries: Iterable[Entry], heads: Mapping[RowKey, Head]) -> Mappi
         versions[entry.student_module_id] |= {entry.version, entry.version + 1}
         if row not in heads or heads[row].version <= entry.version:
             without_head.add(entry.student_module_id)
-    wanted = Q(student_module_id__in=without_head, action=DELETED) if without_head else Q()
-    for numbers, ids in _grouped(versions, frozenset).items():
-        wanted |= Q(student_module_id__in=ids, version__in=numbers)
-    return _links(versions, wanted)
+    deletions = Q(student_module_id__in=without_head, action=DELETED) if without_head else Q()
+    return _links(versions, deletions | at_versions(versions))
 
 
 def _proved_by_chains(entries: Collection[EntryT], heads: Mapping[RowKey, Head]) -> set[EntryKey]:
@@ -136,6 +134,14 @@ def _proved_in_chain(head: Head | None, links: Iterable[EntryLink]) -> Iterator[
     for link, standing in decide(falling, lambda _row_id, _version: Chain(head)):
         if standing is not Standing.UNREACHED:
             yield link.student_module_id, link.version, link.digest
+
+
+def at_versions(versions: Mapping[int, Collection[int]]) -> Q:
+    """Return a filter for the entries of some versions of each row, given by row id."""
+    wanted = Q()
+    for numbers, ids in _grouped(versions, frozenset).items():
+        wanted |= Q(student_module_id__in=ids, version__in=numbers)
+    return wanted
 
 
 def _grouped(values: Mapping[int, Any], group: Callable[[Any], GroupT]) -> Mapping[GroupT, list[int]]:

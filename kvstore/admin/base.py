@@ -8,13 +8,20 @@ from django.contrib.admin.views.main import ChangeList
 from django.db import router
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from kvstore.admin import search
 from kvstore.admin.changelist import KeysetChangeList
 from kvstore.admin.ordering import IndexOrder
-from kvstore.admin.rendering import as_html, score_text
+from kvstore.admin.rendering import as_html, labelled, score_text
+from kvstore.staff.text import escape_unprintable, shorten
 from kvstore.staff.users import display_name
+
+SHOWN_CHARACTERS = 60
+"""characters of a key in a list"""
 
 
 # ModelAdmin takes a type parameter only in the type checker's stubs.
@@ -74,9 +81,23 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def block(self, row: Any) -> str:
         return str(getattr(row.module_state_key, "block_id", row.module_state_key))
 
+    @admin.display(description=gettext_lazy("learner and block"))
+    def learner_and_block(self, row: Any) -> SafeString:
+        """The learner above the block, its type and its course; the keys are in full in the tooltip."""
+        return format_html(
+            '<span class="field-learner">{}</span> <span class="field-block" title="{}">{}</span> '
+            '<span class="field-module_type">{}</span> <span class="field-course" title="{}">{}</span>',
+            self.learner(row),
+            escape_unprintable(str(row.module_state_key)),
+            shorten(self.block(row), SHOWN_CHARACTERS),
+            shorten(row.module_type, SHOWN_CHARACTERS),
+            escape_unprintable(self.course(row)),
+            shorten(self.course(row), SHOWN_CHARACTERS),
+        )
+
     @admin.display(description=gettext_lazy("score"))
-    def score(self, row: Any) -> str:
-        return score_text(row) or "-"
+    def score(self, row: Any) -> SafeString:
+        return labelled(_("Score"), score_text(row) or "-")
 
     @admin.display(description=gettext_lazy("state"))
     def readable_state(self, row: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -13,6 +14,7 @@ from kvstore.admin import search
 from kvstore.admin.filters import Filter
 from kvstore.admin.ordering import Cursor, IndexOrder, cursor_from_text, cursor_of, index_order_for
 from kvstore.keys import contains_course_key
+from kvstore.staff.dates import format_moment
 from kvstore.staff.users import usernames_for
 
 AFTER, BEFORE = "after", "before"
@@ -28,6 +30,8 @@ class Page(NamedTuple):
     """of the next page in the direction of this one; None if this is the last"""
     scanned_to: Any = None
     """the first value of the last row scanned, if the scan stopped before the page was full"""
+    scanned: int = 0
+    """the number of rows scanned until it stopped; 0 if it is unknown or the page is full"""
 
 
 class KeysetChangeList(ChangeList):
@@ -106,7 +110,7 @@ class KeysetChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         page = Page([]) if self.problems else self.read_page(self.cursor)
-        self.next_cursor, self.scanned_to = page.next_cursor, page.scanned_to
+        self.next_cursor, self.scanned_to, self.scanned = page.next_cursor, page.scanned_to, page.scanned
         self.result_list = self.prepare_rows(page.rows)
         # Attributes that Django's templates read.
         self.result_count = self.full_result_count = len(self.result_list)
@@ -136,7 +140,8 @@ class KeysetChangeList(ChangeList):
         next_cursor = cursor_of(rows[-1], self.index_order, backwards=backwards) if more else end and end.opposite
         scanned_to = end.values[0] if end and not more else None
         rows = self.index_order.sort(rows, backwards=backwards)
-        return Page(rows[::-1] if backwards else rows, next_cursor, scanned_to)
+        scanned = self.scan_limit if scanned_to is not None else 0
+        return Page(rows[::-1] if backwards else rows, next_cursor, scanned_to, scanned)
 
     def _read_rows(self, ordered: QuerySet[Any], *, backwards: bool) -> tuple[list[Any], bool]:
         """Return the rows of a page and whether there are more. Rows with equal cursors stay on one page."""
@@ -174,6 +179,11 @@ class KeysetChangeList(ChangeList):
     @property
     def newest_first(self) -> bool:
         return self.index_order.descending and self.index_order.columns[0] != "student_id"
+
+    @property
+    def reached(self) -> str:
+        """The text of ``scanned_to``."""
+        return format_moment(self.scanned_to) if isinstance(self.scanned_to, datetime) else str(self.scanned_to)
 
     @property
     def previous_link(self) -> str:

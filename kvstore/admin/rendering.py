@@ -44,6 +44,11 @@ def as_html(text: str | None) -> SafeString:
     return format_html('<pre tabindex="0" dir="ltr">{}\n{}</pre>', rendered.text, more)
 
 
+def labelled(label: str, text: Any) -> SafeString:
+    """Return a value of a list with a label, which is visible where the list has no headings: on narrow screens."""
+    return format_html('<span class="list-label">{}</span> {}', label, text)
+
+
 def _indented(value: Any, limit: int) -> RenderedText:
     # Encoded in pieces: indenting a deep and wide value can multiply its length by a thousand.
     pieces, length = [], 0

@@ -1,14 +1,23 @@
 """The admin of StudentModule."""
 
+from typing import Any
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from kvstore.admin.base import ReadOnlyAdmin
 from kvstore.admin.filters import CourseFilter, GradeFilter, ModifiedFilter, TypeFilter
 from kvstore.admin.ordering import IndexOrder
+from kvstore.admin.rendering import labelled
+from kvstore.staff.dates import format_moment
 
 
 class StudentModuleAdmin(ReadOnlyAdmin):
     """The current state of each learner's blocks."""
 
-    list_display = ("id", "learner", "course", "module_type", "block", "score", "version", "modified")
+    list_display = ("id", "learner_and_block", "score", "numbered_version", "last_change")
     list_filter = (CourseFilter, TypeFilter, GradeFilter, ModifiedFilter)
     index_orders = (
         IndexOrder(("id",), ("-id",)),
@@ -22,3 +31,11 @@ class StudentModuleAdmin(ReadOnlyAdmin):
         *("id", "student", "course_id", "module_type", "module_state_key", "grade", "max_grade", "done"),
         *("version", "created", "modified", "readable_state"),
     )
+
+    @admin.display(description=gettext_lazy("version"))
+    def numbered_version(self, row: Any) -> SafeString:
+        return labelled(_("Version"), row.version)
+
+    @admin.display(description=gettext_lazy("last change"))
+    def last_change(self, row: Any) -> SafeString:
+        return labelled(_("Last change"), format_moment(row.modified))

@@ -44,9 +44,9 @@ WITHIN = "version"
 class EntryAdmin(HistoryAdmin, StatePage):
     """Entries, from either database."""
 
-    list_display = ("version", "change", "learner_and_block", "scores", "changed_by", "when_and_timeline")
+    list_display = ("numbered_version", "change", "learner_and_block", "scores", "changed_by", "when_and_timeline")
     change_list_template = "admin/xblock_history/studentmodulehistory/change_list.html"
-    list_filter: ClassVar[tuple[Any, ...]] = (
+    list_filter: ClassVar[Any] = (
         CourseFilter,
         RecordedTypeFilter,
         ActionFilter,

@@ -99,6 +99,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def score(self, row: Any) -> SafeString:
         return labelled(_("Score"), score_text(row) or "-")
 
+    @admin.display(description=gettext_lazy("version"))
+    def numbered_version(self, row: Any) -> SafeString:
+        return labelled(_("Version"), row.version)
+
     @admin.display(description=gettext_lazy("state"))
     def readable_state(self, row: Any) -> str:
         return as_html(row.state)

@@ -32,10 +32,6 @@ class StudentModuleAdmin(ReadOnlyAdmin):
         *("version", "created", "modified", "readable_state"),
     )
 
-    @admin.display(description=gettext_lazy("version"))
-    def numbered_version(self, row: Any) -> SafeString:
-        return labelled(_("Version"), row.version)
-
     @admin.display(description=gettext_lazy("last change"))
     def last_change(self, row: Any) -> SafeString:
         return labelled(_("Last change"), format_moment(row.modified))

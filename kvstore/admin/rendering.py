@@ -45,8 +45,8 @@ def as_html(text: str | None) -> SafeString:
 
 
 def labelled(label: str, text: Any) -> SafeString:
-    """Return a value of a list with a label, which is visible where the list has no headings: on narrow screens."""
-    return format_html('<span class="list-label">{}</span> {}', label, text)
+    """Return a number of a list with a label, which is visible where the list has no headings: on narrow screens."""
+    return format_html('<span class="list-label">{}</span> <span class="list-number">{}</span>', label, text)
 
 
 def _indented(value: Any, limit: int) -> RenderedText:

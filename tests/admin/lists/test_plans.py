@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
 
+from history.admin.changelists import CommittedChangeList
 from history.models import StudentModuleHistory
 from kvstore.admin.changelist import KeysetChangeList
 from kvstore.models import StudentModule
@@ -167,7 +168,7 @@ class Plans(Lists, PlanTestCase):
             for entry in StudentModuleHistory.objects.filter(version=1)
         ]
         table = connections[ALIAS].ops.quote_name(StudentModuleHistory._meta.db_table)
-        for entries, queries in (([], 1), (rolled_back, 2)):
+        for entries, queries in (([], 2), (rolled_back, 3)):
             unguarded(StudentModuleHistory, ALIAS).bulk_create(entries, batch_size=1000)
             self.addCleanup(self.remove_entries, [entry.digest for entry in entries])
             with CaptureQueriesContext(connections[ALIAS]) as captured:
@@ -182,6 +183,25 @@ class Plans(Lists, PlanTestCase):
                     self.assertEqual(plan.indexes, {"xblock_history_entry_unique"}, plan)
                     self.assertFalse(plan.scans, plan)
                     self.assertLessEqual(examined(ALIAS, sql), 2 * 2 * VERSIONS * PAGE)
+
+    def test_of_the_comparison_with_previous_versions(self):
+        table = connections[ALIAS].ops.quote_name(StudentModuleHistory._meta.db_table)
+        limits = {"batch_size": PAGE, "compare_limit": EXAMINED}
+        for query in ({}, {"q": self.learner.username}, {"flag": "any"}, {"flag": "grade-decreased"}):
+            limited = mock.patch.multiple(CommittedChangeList, **limits)
+            with limited, CaptureQueriesContext(connections[ALIAS]) as captured:
+                self.client.get(HISTORY_LIST, query)
+            reading = [found["sql"] for found in captured if f"FROM {table}" in found["sql"]]
+            ordered = [sql for sql in reading if "ORDER BY" in sql]
+            self.assertEqual(len(ordered), EXAMINED / PAGE if "flag" in query else 1)
+            for sql in reading:
+                with self.subTest(query=query, sql=sql):
+                    index = "created" if "q" not in query else "learner"
+                    names = {f"xblock_history_{index}_idx"} if sql in ordered else {"xblock_history_entry_unique"}
+                    plan = explained(ALIAS, StudentModuleHistory._meta.db_table, sql)
+                    self.assertEqual(plan.indexes, names, plan)
+                    self.assertFalse(plan.scans, plan)
+                    self.assertLessEqual(examined(ALIAS, sql), 2 * 2 * PAGE + TIED)
 
     def remove_entries(self, digests):
         unguarded(StudentModuleHistory, ALIAS).filter(digest__in=digests)._raw_delete(ALIAS)

@@ -245,8 +245,14 @@ def pages() -> list[tuple[str, str]]:
         ]
         measured += [(f"{list_name}: {name}", f"{url}?{urlencode({'q': text})}") for name, text in searches.items()]
         measured += [(f"{list_name}: {name}", f"{url}?{urlencode(query)}") for name, query in filters.items()]
-    actions = {"action: created": {"action": "created"}, "action: restored, none": {"action": "restored"}}
-    measured += [(f"history: {name}", f"{HISTORY_LIST}?{urlencode(query)}") for name, query in actions.items()]
+    of_history = {
+        "action: created": {"action": "created"},
+        "action: restored, none": {"action": "restored"},
+        "flag: any, none": {"flag": "any"},
+        "flag: grade decreased, none": {"flag": "grade-decreased"},
+        "course and flag: any, none": {"course": old_course, "flag": "any"},
+    }
+    measured += [(f"history: {name}", f"{HISTORY_LIST}?{urlencode(query)}") for name, query in of_history.items()]
     return measured + block_pages()
 
 

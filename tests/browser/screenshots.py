@@ -26,9 +26,9 @@ def main(site: str = SITE, folder: str = str(IMAGES)) -> None:
         _sign_in(browser, site)
         browser.get(site + HISTORY)
         learner = browser.find_element(By.CSS_SELECTOR, ".field-learner").text
-        timeline = browser.find_element(By.CSS_SELECTOR, ".field-timeline a").get_attribute("href")
+        timeline = browser.find_element(By.CSS_SELECTOR, "a.field-timeline").get_attribute("href")
         browser.get(f"{site}{HISTORY}?q=learner:{learner}")
-        _picture(browser, images / "history-list.png", 1660, 820)
+        _picture(browser, images / "history-list.png", 1280, 820)
         browser.get(timeline)
         newest = browser.find_element(By.CSS_SELECTOR, "li.history-step").get_attribute("id").removeprefix("version-")
         restore = browser.find_element(By.PARTIAL_LINK_TEXT, "the last before the loss").get_attribute("href")

@@ -200,7 +200,9 @@ class Plans(Lists, PlanTestCase):
                     names = {f"xblock_history_{index}_idx"} if sql in ordered else {"xblock_history_entry_unique"}
                     plan = explained(ALIAS, StudentModuleHistory._meta.db_table, sql)
                     self.assertEqual(plan.indexes, names, plan)
-                    self.assertFalse(plan.scans, plan)
+                    if sql not in ordered or connection.vendor == "postgresql":
+                        # MySQL names the first rows of an index like a full scan of it.
+                        self.assertFalse(plan.scans, plan)
                     self.assertLessEqual(examined(ALIAS, sql), 2 * 2 * PAGE + TIED)
 
     def remove_entries(self, digests):

@@ -44,7 +44,7 @@ WITHIN = "version"
 class EntryAdmin(HistoryAdmin, StatePage):
     """Entries, from either database."""
 
-    list_display = ("numbered_version", "change", "learner_and_block", "scores", "changed_by", "when_and_timeline")
+    list_display = ("labelled_version", "change", "learner_and_block", "scores", "changed_by", "when_and_timeline")
     change_list_template = "admin/xblock_history/studentmodulehistory/change_list.html"
     list_filter: ClassVar[Any] = (
         CourseFilter,

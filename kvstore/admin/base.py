@@ -96,11 +96,15 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
     @admin.display(description=gettext_lazy("score"))
-    def score(self, row: Any) -> SafeString:
-        return labelled(_("Score"), score_text(row) or "-")
+    def score(self, row: Any) -> str:
+        return score_text(row) or "-"
+
+    @admin.display(description=gettext_lazy("score"))
+    def labelled_score(self, row: Any) -> SafeString:
+        return labelled(_("Score"), self.score(row))
 
     @admin.display(description=gettext_lazy("version"))
-    def numbered_version(self, row: Any) -> SafeString:
+    def labelled_version(self, row: Any) -> SafeString:
         return labelled(_("Version"), row.version)
 
     @admin.display(description=gettext_lazy("state"))

@@ -45,7 +45,7 @@ def as_html(text: str | None) -> SafeString:
 
 
 def labelled(label: str, text: Any) -> SafeString:
-    """Return a number of a list with a label, which is visible where the list has no headings: on narrow screens."""
+    """Return a number for a list. The label is visible where the list has no headings: on narrow screens."""
     return format_html('<span class="list-label">{}</span> <span class="list-number">{}</span>', label, text)
 
 

@@ -17,7 +17,7 @@ from kvstore.staff.dates import format_moment
 class StudentModuleAdmin(ReadOnlyAdmin):
     """The current state of each learner's blocks."""
 
-    list_display = ("id", "learner_and_block", "score", "numbered_version", "last_change")
+    list_display = ("id", "learner_and_block", "labelled_score", "labelled_version", "labelled_time")
     list_filter = (CourseFilter, TypeFilter, GradeFilter, ModifiedFilter)
     index_orders = (
         IndexOrder(("id",), ("-id",)),
@@ -33,5 +33,5 @@ class StudentModuleAdmin(ReadOnlyAdmin):
     )
 
     @admin.display(description=gettext_lazy("last change"))
-    def last_change(self, row: Any) -> SafeString:
+    def labelled_time(self, row: Any) -> SafeString:
         return labelled(_("Last change"), format_moment(row.modified))

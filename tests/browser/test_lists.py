@@ -28,8 +28,8 @@ return [...document.querySelectorAll(arguments[0])].filter(element => {
 """
 LONG = "a-word-of-many-letters-" * 10
 CELLS = ("learner", "block", "course", "timeline")
-OF_HISTORY = (*CELLS, "numbered_version", "change", "scores", "actor", "reason", "request_id", "when")
-OF_STATE = (*CELLS, "id", "score", "numbered_version", "last_change")
+OF_HISTORY = (*CELLS, "labelled_version", "change", "scores", "actor", "reason", "request_id", "when")
+OF_STATE = (*CELLS, "id", "labelled_score", "labelled_version", "labelled_time")
 
 
 class Lists(BrowserTestCase):

@@ -130,7 +130,7 @@ class Changes(Lists, TestCase):
         for entry in (first, second):
             delivered().filter(version=entry.version)._raw_delete(ALIAS)
         self.assertTrue(self.entries()[3].change.is_unknown)
-        self.assertContains(self.page(HISTORY_LIST), "The previous version is not here.", 1)
+        self.assertContains(self.page(HISTORY_LIST), "Not compared: the previous version was not found.", 1)
         PendingHistory.objects.create(**second.as_version()._asdict())
         self.assertEqual(dict(self.entries()[3].change.fields), {"answer": "changed"})
 

@@ -19,7 +19,9 @@ from history.database.connection import read_history
 from history.models import StudentModuleHistory
 from history.reading.committed import committed
 from kvstore.admin.changelist import KeysetChangeList, Page
+from kvstore.admin.choices import CountedChoice
 from kvstore.admin.ordering import Cursor
+from kvstore.admin.search import AmbiguousSearch
 
 EXPORT_URL = "xblock_history_studentmodulehistory_export"
 
@@ -95,6 +97,10 @@ class CommittedChangeList(EntryChangeList):
             return with_lower_grade(entries), 0
         characters = add_changes(entries)
         return [entry for entry in entries if entry.change.may_have(self.flags)], characters
+
+    def read_choices(self, ambiguity: AmbiguousSearch) -> list[CountedChoice]:
+        read = super().read_choices
+        return read_history(lambda: read(ambiguity))
 
     def prepare_rows(self, rows: list[Any]) -> list[Any]:
         return super().prepare_rows(committed(rows)) if rows else rows

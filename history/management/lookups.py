@@ -11,7 +11,8 @@ from kvstore.exceptions import UnusableKey
 from kvstore.keys import BlockAddress, block_address, key_from_text
 from kvstore.staff.dates import InvalidFilterValue, earliest
 from kvstore.staff.page_urls import ADDRESS, keys_in
-from kvstore.staff.users import MAX_MATCHES, User, find_users, id_from_text, usernames_for
+from kvstore.staff.people import MAX_MATCHES, find_users
+from kvstore.staff.users import User, id_from_text, usernames_for
 
 ID_PREFIX = "id:"
 

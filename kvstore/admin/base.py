@@ -65,7 +65,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         try:
-            return queryset.filter(**search.lookups_for(search_term, self.search_id_column)), False
+            return queryset.filter(**search.lookups_for(search_term, self.model, self.search_id_column)), False
         except search.InvalidSearch:
             return queryset.none(), False
 

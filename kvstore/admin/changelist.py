@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from kvstore.admin import search
+from kvstore.admin.choices import CountedChoice, counted
 from kvstore.admin.filters import Filter
 from kvstore.admin.ordering import Cursor, IndexOrder, cursor_from_text, cursor_of, index_order_for
 from kvstore.keys import contains_course_key
@@ -50,9 +51,14 @@ class KeysetChangeList(ChangeList):
     lookups: dict[str, Any]
     problems: list[str]
     """sentences for staff about filters and terms that cannot be used"""
+    descriptions: list[tuple[str, str]]
+    """the title and the value of each lookup of the search"""
+    ambiguity: search.AmbiguousSearch | None
+    choices: list[CountedChoice]
+    """the searches that an ambiguous search may mean"""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        self.problems = []
+        self.problems, self.descriptions, self.ambiguity = [], [], None
         parameter = self._pop_cursor()
         self.filter_specs, self.has_filters, unknown, _duplicates, self.has_active_filters = self.get_filters(request)
         if unknown:
@@ -81,7 +87,12 @@ class KeysetChangeList(ChangeList):
         try:
             for spec in sources:
                 search.merge(lookups, spec.lookups)
-            search.merge(lookups, search.lookups_for(self.query, self.model_admin.search_id_column))
+            found = search.understand(self.query, self.model, self.model_admin.search_id_column, lookups)
+            self.descriptions = found.descriptions
+            search.merge(lookups, found.lookups)
+        except search.AmbiguousSearch as error:
+            self.problems.append(str(error))
+            self.ambiguity = error
         except search.InvalidSearch as error:
             self.problems.append(str(error))
         return _without_implied_course(lookups)
@@ -111,11 +122,26 @@ class KeysetChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         page = Page([]) if self.problems else self.read_page(self.cursor)
         self.next_cursor, self.scanned_to, self.scanned = page.next_cursor, page.scanned_to, page.scanned
+        self.choices = self.read_choices(self.ambiguity) if self.ambiguity else []
         self.result_list = self.prepare_rows(page.rows)
         # Attributes that Django's templates read.
         self.result_count = self.full_result_count = len(self.result_list)
         self.show_full_result_count = self.can_show_all = self.multi_page = self.show_admin_actions = False
         self.paginator = None
+
+    def read_choices(self, ambiguity: search.AmbiguousSearch) -> list[CountedChoice]:
+        """Return the choices with their numbers of rows, in one query."""
+        known = self.lookups | ambiguity.lookups
+        return counted(ambiguity.choices, self.root_queryset, self.model_admin.index_orders, known, self.scan_limit)
+
+    @property
+    def choice_links(self) -> list[tuple[CountedChoice, str]]:
+        """The choices and the address of each."""
+        return [(choice, self.get_query_string({SEARCH_VAR: choice.search})) for choice in self.choices]
+
+    @property
+    def search_examples(self) -> tuple[tuple[str, Any], ...]:
+        return search.EXAMPLES
 
     def prepare_rows(self, rows: list[Any]) -> list[Any]:
         """Set ``usernames`` on the rows, read in one query."""

@@ -1,16 +1,20 @@
-"""Find users by name, e-mail address or id, and name them on pages."""
+"""Find users by id, and name them on pages."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import router
-from django.db.models import Q
+from django.db import models, router
 from django.utils.translation import gettext as _
 
+from kvstore.staff.text import shorten
+
 MAX_ID = 2**63 - 1
-MAX_MATCHES = 5
-"""users that a message about an ambiguous name lists"""
+SHOWN_NAME = 80
+"""characters"""
+
+NAME_FIELDS = (("first_name", "last_name"), ("name",), ("full_name",))
+"""fields with a person's name; the first group that the user model has any field of is used"""
 
 
 class User(NamedTuple):
@@ -20,14 +24,12 @@ class User(NamedTuple):
     name: str
 
 
-def find_users(text: str) -> list[User]:
-    """Return the users with this username or e-mail address, one more than MAX_MATCHES at most."""
-    model = get_user_model()
-    name, email = model.USERNAME_FIELD, model.get_email_field_name()
-    condition = Q(**{name: text})
-    if "@" in text and email in {field.name for field in model._meta.get_fields()}:
-        condition |= Q(**{email: text})
-    return [User(*values) for values in _users().filter(condition).values_list("pk", name)[: MAX_MATCHES + 1]]
+class Person(NamedTuple):
+    """A user, and the text that names the user on pages."""
+
+    pk: int
+    username: str
+    label: str
 
 
 def id_from_text(text: str) -> int | None:
@@ -37,18 +39,47 @@ def id_from_text(text: str) -> int | None:
 
 
 def usernames_for(ids: Collection[int]) -> dict[int, str]:
-    """Return the usernames of existing users by id, in one query.
+    """Return, by id, the texts that name existing users on pages, ``First Last (username)``, in one query.
 
-    Not a join: with one, the planner may leave the order of the list's index.
+    Unprintable characters are escaped, and long names are shortened. Not a join: with one, the planner may leave the
+    order of the list's index.
     """
-    return dict(_users().filter(pk__in=ids).values_list("pk", get_user_model().USERNAME_FIELD)) if ids else {}
+    return {person.pk: person.label for person in people_in(all_users().filter(pk__in=ids))} if ids else {}
 
 
 def display_name(user_id: int, usernames: Mapping[int, str]) -> str:
-    """Return the username, or a placeholder for a deleted user."""
+    """Return the text of :func:`usernames_for`, or a placeholder for a deleted user."""
     return usernames.get(user_id) or _("user %(id)s, deleted") % {"id": user_id}
 
 
-def _users() -> Any:
+def all_users() -> Any:
+    """Return a query set of all users, also of those that a project's default manager omits."""
     model = get_user_model()
     return model._base_manager.using(router.db_for_read(model))
+
+
+def people_in(users: Any) -> list[Person]:
+    """Return the people of a query set."""
+    return [person_from(values) for values in users.values_list("pk", get_user_model().USERNAME_FIELD, *name_fields())]
+
+
+def person_from(values: tuple[Any, ...]) -> Person:
+    """Return a person from the id, the username and the values of :func:`name_fields`."""
+    pk, username, *names = values
+    full = shorten(" ".join(name.strip() for name in names if name and name.strip()), SHOWN_NAME)
+    account = shorten(str(username), SHOWN_NAME)
+    label = _("%(name)s (%(username)s)") % {"name": full, "username": account} if full else account
+    return Person(pk, str(username), label)
+
+
+def name_fields() -> list[str]:
+    """Return the fields of the user model that contain a person's name."""
+    texts = text_fields()
+    groups = ([name for name in group if name in texts] for group in NAME_FIELDS)
+    return [name for name in next(filter(None, groups), []) if name != get_user_model().USERNAME_FIELD]
+
+
+def text_fields() -> dict[str, Any]:
+    """Return the fields of the user model with short texts, by name."""
+    fields = get_user_model()._meta.concrete_fields
+    return {field.name: field for field in fields if isinstance(field, models.CharField)}

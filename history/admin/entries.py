@@ -18,6 +18,7 @@ from history.admin.changelists import EXPORT_URL, CommittedChangeList, EntryChan
 from history.admin.exports import export_list
 from history.admin.filters import ActionFilter, CreatedFilter, FlagFilter, RecordedTypeFilter
 from history.admin.incident.urls import incident_url
+from history.admin.learner.urls import learner_urls
 from history.admin.permissions import HistoryAdmin
 from history.admin.unavailable import or_unavailable
 from history.admin.urls import timeline_link
@@ -123,7 +124,7 @@ class StudentModuleHistoryAdmin(EntryAdmin):
     def get_urls(self) -> list[Any]:
         view = require_safe(partial(or_unavailable(export_list), self))
         export = path("export/", self.admin_site.admin_view(view), name=EXPORT_URL)
-        return [export, incident_url(self), *block_urls(self), *super().get_urls()]
+        return [export, incident_url(self), *block_urls(self), *learner_urls(self), *super().get_urls()]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         match = request.resolver_match

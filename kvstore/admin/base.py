@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy
 
 from kvstore.admin import search
 from kvstore.admin.changelist import KeysetChangeList
+from kvstore.admin.links import learner_link
 from kvstore.admin.ordering import IndexOrder
 from kvstore.admin.rendering import as_html, labelled, score_text
 from kvstore.staff.text import escape_unprintable, shorten
-from kvstore.staff.users import display_name
 
 SHOWN_CHARACTERS = 60
 """characters of a key in a list"""
@@ -71,7 +71,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=gettext_lazy("learner"))
     def learner(self, row: Any) -> str:
-        return display_name(row.student_id, row.usernames)
+        return learner_link(self.admin_site, row.student_id, row.usernames, row.course_id)
 
     @admin.display(description=gettext_lazy("course"))
     def course(self, row: Any) -> str:

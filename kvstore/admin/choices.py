@@ -60,7 +60,7 @@ def _numbers(parts: Sequence[tuple[QuerySet[Any], str, Any]], using: str) -> lis
     for position, (rows, column, value) in enumerate(parts):
         statement, values = rows.query.get_compiler(using).as_sql()
         only = f" WHERE {connection.ops.quote_name(column)} = %s" if column else ""
-        statements.append(f"SELECT {position}, COUNT(*) FROM ({statement}) part{position}{only}")
+        statements.append(f"SELECT {position}, COUNT(*) FROM ({statement}) part{position}{only}")  # noqa: S608  compiled
         parameters += [*values, *([value] if column else [])]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(statements), parameters)

@@ -1,4 +1,4 @@
-"""Parse the admin's search box into lookups that an index serves, or that a list applies to a limited number of rows."""
+"""Parse the search box into lookups that an index serves, or that a list applies to a limited number of rows."""
 
 from __future__ import annotations
 

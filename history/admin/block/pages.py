@@ -17,6 +17,7 @@ from history.admin.permissions import HistoryAdmin
 from history.admin.viewing import log_view
 from history.querysets import on_primary
 from history.reading.ownership import RowOwner, find_owner
+from kvstore.admin.links import learner_url
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import key_from_text
 from kvstore.models import StudentModule
@@ -146,6 +147,7 @@ def block_page(
         "subtitle": None,
         "owner": owner,
         "learner": learner,
+        "learner_url": learner_url(site, owner.student_id, owner.course_id),
         "row_id": row_id,
         "present": present,
         "row_url": _row_url(site.name, present.row_id) if present else "",

@@ -1,0 +1,1 @@
+"""Tests of the page of a learner, and of the links to it."""

@@ -158,7 +158,7 @@ class LearnerPage(Lists, TestCase):
         self.assertEqual((second.context["next_url"], second.context["deleted"]), ("", []))
 
     def test_the_number_of_queries_does_not_depend_on_the_number_of_blocks(self):
-        # The rows, deleted blocks, pending entries, names; those that decide: rows, pending entries, entries.
+        # The rows, the deleted blocks, pending entries, the names; three more decide which entries were committed.
         costs = {"default": SESSION + 6, ALIAS: 3}
         self.get(course=COURSE)
         with assert_queries(**costs):

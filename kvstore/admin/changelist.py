@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from kvstore.admin import search
-from kvstore.admin.choices import CountedChoice, counted
+from kvstore.admin.choices import CountedChoice, counted_among, counted_by_index
 from kvstore.admin.filters import Filter
 from kvstore.admin.ordering import Cursor, IndexOrder, cursor_from_text, cursor_of, index_order_for
 from kvstore.keys import contains_course_key
@@ -93,6 +93,7 @@ class KeysetChangeList(ChangeList):
         except search.AmbiguousSearch as error:
             self.problems.append(str(error))
             self.ambiguity = error
+            lookups = {**error.lookups, **lookups}
         except search.InvalidSearch as error:
             self.problems.append(str(error))
         return _without_implied_course(lookups)
@@ -130,9 +131,16 @@ class KeysetChangeList(ChangeList):
         self.paginator = None
 
     def read_choices(self, ambiguity: search.AmbiguousSearch) -> list[CountedChoice]:
-        """Return the choices with their numbers of rows, in one query."""
-        known = self.lookups | ambiguity.lookups
-        return counted(ambiguity.choices, self.root_queryset, self.model_admin.index_orders, known, self.scan_limit)
+        """Return the choices with their numbers of rows; without an index, those among the rows of one scan."""
+        rows, orders = self.root_queryset, self.model_admin.index_orders
+        choices = counted_by_index(ambiguity.choices, rows, orders, self.lookups)
+        if choices is not None:
+            return choices
+        served = {name: self.lookups[name] for name in self.index_order.served(self.lookups)}
+        scanned, end = self.index_order.filter(rows, served), self._scan_end(None, backwards=False)
+        return counted_among(
+            ambiguity.choices, scanned if end is None else self.index_order.filter_from(scanned, end, served)
+        )
 
     @property
     def choice_links(self) -> list[tuple[CountedChoice, str]]:

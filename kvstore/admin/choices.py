@@ -1,12 +1,12 @@
-"""Count the rows of each choice of an ambiguous search, in one query that reads a limited number of rows."""
+"""Count the rows of each choice of an ambiguous search, reading a limited number of rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from kvstore.admin.ordering import IndexOrder, index_order_for
 from kvstore.admin.search import Choice
@@ -25,43 +25,47 @@ class CountedChoice(NamedTuple):
     """whether there are more rows than counted"""
 
 
-def counted(
-    choices: Sequence[Choice], rows: QuerySet[Any], orders: Sequence[IndexOrder], known: Mapping[str, Any], limit: int
-) -> list[CountedChoice]:
-    """Return the choices with the numbers of rows that also have the ``known`` lookups of an index.
+def counted_by_index(
+    choices: Sequence[Choice], rows: QuerySet[Any], orders: Sequence[IndexOrder], known: Mapping[str, Any]
+) -> list[CountedChoice] | None:
+    """Return the choices with the numbers of rows that also have the ``known`` lookups of the index, in one query.
 
-    Counts MOST_COUNTED rows of a choice, or if no index serves its column, those among the first ``limit`` rows.
+    Counts MOST_COUNTED rows of a choice. Returns None if no index serves the column of the choices.
     """
-    parts = [_rows_of(choice, rows, orders, known, limit) for choice in choices]
-    numbers = _numbers(parts, rows.db)
+    parts = []
+    for choice in choices:
+        lookups = {**known, choice.column: choice.value}
+        order = index_order_for(orders, lookups)
+        served = {name: lookups[name] for name in order.served(lookups)}
+        if choice.column not in served:
+            return None
+        found = order.filter(rows, served).order_by(*order.ordering(backwards=False))
+        parts.append(found.values_list(choice.column)[: MOST_COUNTED + 1])
+    return _with_numbers(choices, _numbers(parts, rows.db))
+
+
+def counted_among(choices: Sequence[Choice], rows: QuerySet[Any]) -> list[CountedChoice]:
+    """Return the choices with their numbers among ``rows``, which the caller limits, in one query."""
+    column = choices[0].column
+    found = rows.filter(**{f"{column}__in": [choice.value for choice in choices]}).order_by().values(column)
+    numbers = dict(found.annotate(number=Count("*")).values_list(column, "number"))
+    return _with_numbers(choices, (numbers.get(choice.value, 0) for choice in choices))
+
+
+def _with_numbers(choices: Sequence[Choice], numbers: Iterable[int]) -> list[CountedChoice]:
     return [
         CountedChoice(choice.label, choice.search, min(number, MOST_COUNTED), number > MOST_COUNTED)
         for choice, number in zip(choices, numbers, strict=True)
     ]
 
 
-def _rows_of(
-    choice: Choice, rows: QuerySet[Any], orders: Sequence[IndexOrder], known: Mapping[str, Any], limit: int
-) -> tuple[QuerySet[Any], str, Any]:
-    """Return the rows to count, and a column and its value that only some of them have; an empty column if all have."""
-    lookups = {**known, choice.column: choice.value}
-    order = index_order_for(orders, lookups)
-    served = {name: lookups[name] for name in order.served(lookups)}
-    found = order.filter(rows, served).order_by(*order.ordering(backwards=False))
-    if choice.column in served:
-        return found.values_list(choice.column)[: MOST_COUNTED + 1], "", None
-    return found.values_list(choice.column)[:limit], choice.column, choice.value
-
-
-def _numbers(parts: Sequence[tuple[QuerySet[Any], str, Any]], using: str) -> list[int]:
+def _numbers(parts: Sequence[QuerySet[Any]], using: str) -> list[int]:
     """Return the number of rows of each part. Django's union() does not take limited parts on SQLite."""
-    connection = connections[using]
     statements, parameters = [], []
-    for position, (rows, column, value) in enumerate(parts):
+    for position, rows in enumerate(parts):
         statement, values = rows.query.get_compiler(using).as_sql()
-        only = f" WHERE {connection.ops.quote_name(column)} = %s" if column else ""
-        statements.append(f"SELECT {position}, COUNT(*) FROM ({statement}) part{position}{only}")  # noqa: S608  compiled
-        parameters += [*values, *([value] if column else [])]
-    with connection.cursor() as cursor:
+        statements.append(f"SELECT {position}, COUNT(*) FROM ({statement}) part{position}")  # noqa: S608  compiled
+        parameters += values
+    with connections[using].cursor() as cursor:
         cursor.execute(" UNION ALL ".join(statements), parameters)
         return [number for _position, number in sorted(cursor.fetchall())]

@@ -3,6 +3,8 @@
 Everything rolls back on both aliases.
 """
 
+from urllib.parse import quote
+
 from django.contrib.auth.models import User
 from django.db import connections, models
 from django.test import TestCase
@@ -14,7 +16,7 @@ from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory
 from tests.history.hostile import BIDI, SCRIPT, STATES
-from tests.kvstore.cache.blocks import usage
+from tests.kvstore.cache.blocks import COURSE, usage
 
 BLOCK = usage("block")
 HISTORY = "student_module_history"
@@ -52,6 +54,7 @@ class HostileStates(TestCase):
             "rows": reverse("admin:xblock_kvstore_studentmodule_changelist"),
             "entries": reverse("admin:xblock_history_studentmodulehistory_changelist"),
             "waiting": reverse("admin:xblock_history_pendinghistory_changelist"),
+            "learner": f"{reverse('admin:xblock_history_learner', args=[self.learner.pk])}?course={quote(str(COURSE))}",
             "timeline": block("timeline"),
             "version": block("version", 2),
             "the version after": block("version", 3),
@@ -135,6 +138,7 @@ class HostileNames(TestCase):
             ("xblock_history_studentmodulehistory_changelist", []),
             ("xblock_kvstore_studentmodule_changelist", []),
             ("xblock_kvstore_studentmodule_change", [row_id]),
+            ("xblock_history_learner", [learner.pk]),
         ):
             with self.subTest(page=name):
                 response = self.client.get(reverse(f"admin:{name}", args=args))

@@ -67,6 +67,11 @@ class OwnCourses(Lists, TestCase):
             with self.subTest(page=name):
                 self.assertEqual(self.status(f"xblock_history_{name}", self.mine.pk, *args), 200)
                 self.assertEqual(self.status(f"xblock_history_{name}", self.other.pk, *args), 403)
+        learner = reverse("own:xblock_history_learner", args=[self.mine.student_id])
+        for course, status in ((COURSE, 200), (OTHER, 403)):
+            self.assertEqual(self.client.get(learner, {"course": str(course)}).status_code, status)
+        listed = [found.course_id for found, _address in self.client.get(learner).context["courses"]]
+        self.assertEqual(listed, [str(COURSE)])
         self.assertEqual(self.status("xblock_kvstore_studentmodule_change", self.mine.pk), 200)
         # Django's own answer for a missing object.
         self.assertEqual(self.status("xblock_kvstore_studentmodule_change", self.other.pk), 302)

@@ -4,6 +4,7 @@ Everything rolls back on both aliases.
 """
 
 from unittest import mock
+from urllib.parse import quote
 
 from django.contrib.auth.models import Permission
 from django.test import TestCase
@@ -89,6 +90,7 @@ class Matrix(TestCase):
         def block(page, *args):
             return reverse(f"admin:xblock_history_{page}", args=[self.row.pk, *args])
 
+        learner = reverse("admin:xblock_history_learner", args=[self.row.student_id])
         state, history, pending = (
             "xblock_kvstore_studentmodule",
             "xblock_history_studentmodulehistory",
@@ -120,6 +122,8 @@ class Matrix(TestCase):
             f"{block('timeline_export')}?format=csv": (EXPORT, ONLY_LOOKED_AT),
             block("evidence"): (EXPORT, ONLY_LOOKED_AT),
             block("restore", 1): (RESTORE, {}),
+            learner: (HISTORY, ONLY_LOOKED_AT),
+            f"{learner}?course={quote(str(self.row.course_id))}": (HISTORY, ONLY_LOOKED_AT),
         }
 
     def sign_in(self, role):

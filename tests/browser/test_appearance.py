@@ -1,6 +1,7 @@
 """Every page in light and dark, on a narrow screen, without the history database, and with hostile text on it."""
 
 from unittest import mock
+from urllib.parse import quote
 
 from django.contrib.admin import site
 from django.contrib.auth.models import Group
@@ -46,6 +47,8 @@ class Appearance(BrowserTestCase):
             "version": page("version", row, 4),
             "comparison": f"{page('compare', row)}?a=4&b=6",
             "restore": page("restore", row, 4),
+            "learner": f"{page('learner', self.learner.pk)}?course={quote(str(COURSE))}",
+            "learner's courses": page("learner", self.learner.pk),
             "row": reverse("admin:xblock_kvstore_studentmodule_change", args=[row]),
         }
 
@@ -54,6 +57,7 @@ class Appearance(BrowserTestCase):
             "history": HISTORY_LIST,
             "filtered history": f"{HISTORY_LIST}?q=learner:amara&course={COURSE}&action=changed&last=day",
             "nothing found": f"{HISTORY_LIST}?q=learner:nobody",
+            "a choice of learners": f"{HISTORY_LIST}?q=r",
             "state": STATE_LIST,
         }
 

@@ -186,7 +186,8 @@ def _groups(terms: Sequence[Term]) -> list[list[Term]]:
             target.append(term)
         elif term.text:
             groups.append([term])
-            is_open = term.kind in PEOPLE and id_from_text(term.text) is None and not term.raw.endswith(("'", '"'))
+            is_id = id_from_text(term.text.removeprefix(USER_ID)) is not None
+            is_open = term.kind in PEOPLE and not is_id and not term.raw.endswith(("'", '"'))
             follows = groups[-1] if is_open else None
     if words:
         groups.append(words)

@@ -294,6 +294,8 @@ class Names(Lists, TestCase):
             "problem_3 tariq rahman": [self.tariq],
             "learner:tariq block:problem_3": [self.tariq],
             "learner:tariq problem_3": [self.tariq],
+            f"learner:id:{self.tariq.pk} problem_3": [self.tariq],
+            f"learner:{self.tariq.pk} problem_3": [self.tariq],
             f"block:quiz course:{COURSE}": [self.leila],
             "tariq quiz": [],
         }.items():

@@ -153,7 +153,7 @@ class SearchPlans(Lists, PlanTestCase):
         self.assertEqual(len(read), 2)
         for sql in read:
             self.assert_reads(
-                StudentModuleHistory._meta.db_table, sql, {"xblock_history_created_idx"}, SCANNED + 2, ALIAS
+                StudentModuleHistory._meta.db_table, sql, {"xblock_history_created_idx"}, SCANNED + 5, ALIAS
             )
 
     def test_of_actors_requests_and_reasons(self):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
-from kvstore.admin.block_ids import find_blocks
+from kvstore.admin.block_ids import MOST_TYPES, find_blocks
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import key_from_text
 from kvstore.staff import page_urls, people
@@ -281,8 +281,14 @@ def _block(term: Term, course: Any) -> Meaning:
         meaning = _block_id(term, course)
         if meaning is None:
             where = _("no block with a learner's state has this id") + (f" ({course})" if course else "")
-            raise InvalidSearch(f"{str(error).rstrip('.')}, {where}.") from error
+            raise InvalidSearch(f"{str(error).rstrip('.')}, {where}. {_block_limit()}") from error
         return meaning
+
+
+def _block_limit() -> str:
+    return _("Up to %(most)d pairs of a course and a block type are searched; keys of older forms are not.") % {
+        "most": MOST_TYPES
+    }
 
 
 def _block_id(term: Term, course: Any) -> Meaning | None:
@@ -357,7 +363,7 @@ def _not_found(group: Sequence[Term], found: people.FoundPeople) -> str:
             % {"fields": fields, "count": people.SCANNED_USERS}
         )
     if not group[0].kind:
-        sentences.append(_("Also searched the ids of all blocks that have a learner's state."))
+        sentences.append(_("Also searched the ids of blocks that have a learner's state.") + " " + _block_limit())
     return " ".join(sentences)
 
 

@@ -386,7 +386,14 @@ class Names(Lists, TestCase):
 
     def test_the_page_states_where_it_searched_and_searches_that_work(self):
         for search, texts in {
-            "nobody": ("Searched all accounts", "first name", "last name", "ids of all blocks", "Searches that work"),
+            "nobody": (
+                "Searched all accounts",
+                "first name",
+                "last name",
+                "ids of blocks",
+                "Up to 5000 pairs",
+                "Searches that work",
+            ),
             "nobody@school.example": ("email address", "Searches that work"),
             "learner:nobody": ("Searched all accounts", "Searches that work"),
             "block:absent": ("no block with a learner", "Searches that work"),

@@ -18,6 +18,9 @@ MOST = Limits(places=20, context=100, change=1_500, compared=50_000, steps=100_0
 LEAST = Limits(places=3, context=50, change=150, compared=2_000, steps=2_000)
 """for each of many changes"""
 
+LONG_INTEGER = 10**100
+"""An integer may have thousands of digits; only the changed digits are shown."""
+
 
 class DisplayedChange(NamedTuple):
     """A change for a page. The texts are escaped for display, not for HTML."""
@@ -61,10 +64,9 @@ def _compared(change: FieldChange, limits: Limits) -> WordDifference:
     if isinstance(old, str) and isinstance(new, str):
         words = compare_words(old, new, limits, escape_json)
         return words._replace(old=_quoted(words.old, REMOVED), new=_quoted(words.new, ADDED))
-    if type(old) is type(new) is int:
-        # An integer may have thousands of digits.
+    if type(old) is type(new) is int and max(abs(old), abs(new)) >= LONG_INTEGER:
         return compare_words(json_text(old), json_text(new), limits, str)
-    # Values of different types differ in their first characters.
+    # Values of different types differ in their first characters, and other values are short.
     return WordDifference(_whole(REMOVED, old, limits), _whole(ADDED, new, limits))
 
 

@@ -120,6 +120,10 @@ def _without_comma(line: str) -> str:
     return line.removesuffix(",")
 
 
+def _comma(line: str) -> Sequence[Part]:
+    return [Part(SAME, ",")] if line.endswith(",") else []
+
+
 def _displayed(lines: Sequence[Line], shown: Sequence[int]) -> Iterator[DisplayedLine]:
     count = sum(lines[index].kind == "changed" for index in shown)
     steps = STEPS_OF_WORDS // max(count, 1)
@@ -137,8 +141,9 @@ def _displayed_line(line: Line, steps: int) -> DisplayedLine:
     kind, left, right = line
     if kind == "changed":
         limits = WHOLE_LINE if max(len(left), len(right)) <= MAX_LINE else PART_OF_LINE
-        words = compare_words(left, right, limits._replace(steps=min(limits.steps, steps)))
-        return DisplayedLine(kind, words.old, words.new)
+        limits = limits._replace(steps=min(limits.steps, steps))
+        words = compare_words(_without_comma(left), _without_comma(right), limits)
+        return DisplayedLine(kind, [*words.old, *_comma(left)], [*words.new, *_comma(right)])
     # The kind of the line marks it as removed or added.
     parts = [list(shortened(SAME, text, MAX_LINE, str)) for text in (left, right)]
     return DisplayedLine(kind, parts[0], parts[1])

@@ -18,7 +18,7 @@ MINOR = 6
 
 # Scripts without spaces between words are compared character by character.
 WITHOUT_SPACES = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\U00020000-\U0003ffff"
-TOKEN = re.compile(rf"[^\W{WITHOUT_SPACES}]+|\s+|.", re.DOTALL)
+TOKEN = re.compile(rf"-?\d+(?:\.\d+)?(?!\w)|[^\W{WITHOUT_SPACES}]+|\s+|.", re.DOTALL)
 END_OF_WORD, BEGIN_OF_WORD = re.compile(rf"\w{{1,{LONG_WORD}}}\Z"), re.compile(rf"\w{{1,{LONG_WORD}}}")
 # Readers overlook changed spaces that are not between words.
 OVERLOOKED_SPACES = re.compile(r"^ +$|  +")

@@ -36,6 +36,12 @@ class Words(SimpleTestCase):
             [("changed", '  "a": "The tide [-is-] high",', '  "a": "The tide [+was+] high",')],
         )
 
+    def test_numbers_are_changed_as_a_whole(self):
+        self.assertEqual(
+            different({"a": 12, "b": 1}, {"a": -12, "b": 1.0}),
+            [("changed", '  "a": [-12-],', '  "a": [+-12+],'), ("changed", '  "b": [-1-]', '  "b": [+1.0+]')],
+        )
+
     def test_elements_of_equally_long_lists_are_paired(self):
         self.assertEqual(
             different(["first answer", "second answer"], ["first answer", "second guess"]),

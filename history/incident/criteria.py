@@ -16,7 +16,8 @@ from kvstore.exceptions import UnusableKey
 from kvstore.keys import key_from_text
 from kvstore.staff.dates import InvalidFilterValue, earliest, latest
 from kvstore.staff.page_urls import ADDRESS, keys_in
-from kvstore.staff.users import find_users, id_from_text
+from kvstore.staff.people import find_users
+from kvstore.staff.users import id_from_text
 
 CRITERIA = ("course", "block", "block_type", "actor", "request_id", "recorded_reason", "since", "until")
 """the names of the criteria: of the page's inputs, and with hyphens of the command's options"""

@@ -1,7 +1,7 @@
 """Every page in light and dark, on a narrow screen, without the history database, and with hostile text on it."""
 
 from unittest import mock
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.contrib.admin import site
 from django.contrib.auth.models import Group
@@ -27,6 +27,7 @@ return [document.documentElement, ...document.querySelectorAll("#container, #mai
     .map(element => `${element.tagName}#${element.id} ${element.scrollWidth} > ${element.clientWidth}`);
 """
 OPEN = "for (const details of document.querySelectorAll('#content details')) details.open = true"
+INCIDENT = reverse("admin:xblock_history_incident")
 BACKGROUND = "return getComputedStyle(document.body).backgroundColor"
 RAN = "return window.ran"
 HOSTILE = (
@@ -50,6 +51,8 @@ class Appearance(BrowserTestCase):
             "learner": f"{page('learner', self.learner.pk)}?course={quote(str(COURSE))}",
             "learner's courses": page("learner", self.learner.pk),
             "row": reverse("admin:xblock_kvstore_studentmodule_change", args=[row]),
+            "incident": f"{INCIDENT}?request_id=job-17",
+            "refused incident": f"{INCIDENT}?course={COURSE}",
         }
 
     def lists(self) -> dict[str, str]:
@@ -144,6 +147,7 @@ class Hostile(BrowserTestCase):
             f"{page('compare', row.pk)}?a=1&b=2",
             page("restore", row.pk, 1),
             reverse("admin:xblock_kvstore_studentmodule_change", args=[row.pk]),
+            f"{INCIDENT}?{urlencode({'actor': f'id:{self.hostile.pk}', 'recorded_reason': HOSTILE[-1]})}",
         ]
         for path in pages:
             with self.subTest(page=path):

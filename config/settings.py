@@ -1,8 +1,9 @@
 """Settings of the development and demo project, read from the environment by django-environ.
 
 DATABASE_URL, HISTORY_DATABASE_URL   two databases; without them, two SQLite files in var/
-DEBUG                                off unless said; only then does SECRET_KEY have a default
-SECRET_KEY, ALLOWED_HOSTS            required outside DEBUG
+DEBUG                                off by default; SECRET_KEY has a default with DEBUG only
+SECRET_KEY, ALLOWED_HOSTS            required without DEBUG
+HTTPS_SEEN_BY_PROXY                  the request header that a proxy sets to "https", such as X-Forwarded-Proto
 """
 
 from pathlib import Path
@@ -78,4 +79,10 @@ LOGIN_REDIRECT_URL = "courseware"
 LOGOUT_REDIRECT_URL = "login"
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEBUG
+# Load balancers call the health page by HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^health/$"]
+SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+if HTTPS_HEADER := env.str("HTTPS_SEEN_BY_PROXY", default=""):
+    SECURE_PROXY_SSL_HEADER = (f"HTTP_{HTTPS_HEADER.upper().replace('-', '_')}", "https")

@@ -53,3 +53,10 @@ def people(count: int) -> Iterator[Person]:
         # A number distinguishes people of the same name, as on a real site.
         again = round_ + 1 if round_ else ""
         yield Person(given, family, f"{given}.{family}{again}".lower())
+
+
+STAFF = Person("Robin", "Teacher", "staff")
+NEWCOMER = Person("Noa", "Rivera", "newcomer")
+INSTRUCTOR = Person("Ines", "Duarte", "ines.duarte")
+JOBS = Person("Grading", "Jobs", "grading-jobs")
+PASSWORD = "demo"  # noqa: S105 - published on purpose; load_demo refuses to run outside DEBUG

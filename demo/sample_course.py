@@ -65,6 +65,7 @@ SPRING_TIDES = AuthoredBlock(
             {"id": "midsummer", "text": "Around midsummer, whatever the Moon does"},
         ],
         "solution": "in-line",
+        "hint": "Think of the nights on which the Sun and the Moon pull along one line.",
         "explanation": "At new and at full moon, Sun, Moon and Earth stand in line, so both pull along the "
         "same axis and their effects add up.",
     },

@@ -3,10 +3,12 @@
 from django.urls import path
 
 from demo import views
+from demo.cases.guide import cases
 from demo.health import health
 
 urlpatterns = [
     path("", views.courseware, name="courseware"),
+    path("cases/", cases, name="cases"),
     path("health/", health, name="health"),
     path("conformance/<slug:suite>/", views.conformance, name="conformance"),
     path("handlers/<str:usage_key>/<str:name>/", views.handler, name="handler"),

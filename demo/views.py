@@ -1,11 +1,12 @@
 """The learner's pages, and the two addresses for blocks: handlers and resources."""
 
+import json
 import mimetypes
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -58,6 +59,8 @@ def handler(request: HttpRequest, usage_key: str, name: str, suffix: str = "") -
     """
     learner = _learner(request)
     key = _key_in_a_course(usage_key)
+    if _is_nested_too_deeply(request.body):
+        return JsonResponse({"error": "The JSON is nested too deeply."}, status=400)
     try:
         block = open_block(COURSES[key.context_key], learner, key)
         answer = block.handle(name, django_to_webob_request(request), suffix)
@@ -84,6 +87,18 @@ def _learner(request: HttpRequest) -> User:
     if not request.user.is_authenticated:
         raise PermissionDenied("Sign in first")
     return request.user
+
+
+def _is_nested_too_deeply(body: bytes) -> bool:
+    """Return whether reading a body as JSON, as a handler may do, exceeds Python's recursion limit."""
+    try:
+        json.loads(body)
+    except RecursionError:
+        return True
+    except ValueError:
+        # Such as a form. A handler for JSON refuses it.
+        return False
+    return False
 
 
 def _key_in_a_course(usage_key: str) -> UsageKey:

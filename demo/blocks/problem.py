@@ -8,7 +8,7 @@ from opaque_keys.edx.keys import UsageKey
 from web_fragments.fragment import Fragment
 from xblock.core import XBlock
 from xblock.exceptions import JsonHandlerError
-from xblock.fields import Integer, List, Scope, String
+from xblock.fields import Boolean, Integer, List, Scope, String
 
 from demo.blocks.payload import chosen
 from demo.sample_course import SAMPLE_COURSE
@@ -25,11 +25,13 @@ class ProblemBlock(XBlock):
     question = String(scope=Scope.content, default="")
     choices = List(scope=Scope.content, help='[{"id": ..., "text": ...}, ...]')
     solution = String(scope=Scope.content, help="the id of the right choice")
+    hint = String(scope=Scope.content, default="")
     explanation = String(scope=Scope.content, default="")
 
     answer = String(scope=Scope.user_state, default=None, help="the id of the last choice submitted")
     attempts = Integer(scope=Scope.user_state, default=0)
     earned = Integer(scope=Scope.user_state, default=0)
+    hint_seen = Boolean(scope=Scope.user_state, default=False)
 
     def student_view(self, context: Any = None) -> Fragment:
         """Show the question with the learner's last answer and its result."""
@@ -51,6 +53,14 @@ class ProblemBlock(XBlock):
         # The answer is stored before its grade, so that every grade has its answer.
         self.save()
         self.runtime.publish(self, "grade", {"value": self.earned, "max_value": self.weight})
+        return self.standing()
+
+    @XBlock.json_handler
+    def show_hint(self, payload: Any, suffix: str = "") -> dict[str, Any]:
+        """Store that the learner opened the hint, and return it; answer 409 when the problem is over."""
+        if self.is_over:
+            raise JsonHandlerError(409, "This problem is closed.")
+        self.hint_seen = True
         return self.standing()
 
     def max_score(self) -> int:
@@ -82,6 +92,7 @@ class ProblemBlock(XBlock):
             "over": self.is_over,
             "verdict": self._verdict(),
             "attempts": self._attempts_in_words(),
+            "hint": self.hint if self.hint_seen else "",
             "explanation": self.explanation if self.is_over else "",
         }
 

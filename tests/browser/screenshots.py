@@ -14,27 +14,24 @@ from tests.browser.chromium import chromium, prefer, resize
 
 SITE = "http://127.0.0.1:8000"
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
-HISTORY = "/admin/xblock_history/studentmodulehistory/"
+CASE = "lost-field"
 SIDEBAR_CLOSED = "localStorage.setItem('django.admin.navSidebarIsOpen', 'false')"
 PART = "const box = document.querySelector(arguments[0]).getBoundingClientRect(); return [box.y, box.bottom]"
 
 
 def main(site: str = SITE, folder: str = str(IMAGES)) -> None:
-    """Take every picture. The newest entries of the demo belong to the lost answer."""
+    """Take every picture, of the pages that the demo's first case links to."""
     images = Path(folder)
     with chromium() as browser:
         _sign_in(browser, site)
-        browser.get(site + HISTORY)
-        learner = browser.find_element(By.CSS_SELECTOR, ".field-learner").text
-        timeline = browser.find_element(By.CSS_SELECTOR, "a.field-timeline").get_attribute("href")
-        browser.get(f"{site}{HISTORY}?q=learner:{learner}")
+        browser.get(f"{site}/cases/")
+        links = browser.find_elements(By.CSS_SELECTOR, f"[aria-labelledby={CASE}] a")
+        found, timeline, compare, restore = [link.get_attribute("href") for link in links]
+        browser.get(found)
         _picture(browser, images / "history-list.png", 1280, 820)
         browser.get(timeline)
-        newest = browser.find_element(By.CSS_SELECTOR, "li.history-step").get_attribute("id").removeprefix("version-")
-        restore = browser.find_element(By.PARTIAL_LINK_TEXT, "the last before the loss").get_attribute("href")
-        good = ".".join([newest.split(".")[0], restore.split("/restore/")[0].rpartition("/")[2]])
         _picture(browser, images / "timeline.png", 1200, 1250)
-        browser.get(f"{timeline}compare/?a={good}&b={newest}")
+        browser.get(compare)
         _picture(browser, images / "compare.png", 1200)
         browser.get(restore)
         browser.find_element(By.NAME, "reason").send_keys("The regrade was wrong, see ticket 17")

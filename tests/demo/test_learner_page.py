@@ -59,6 +59,21 @@ class ProblemTests(DemoTestCase):
         self.assertEqual(score(other), "0 of 3 points")
 
 
+class HintTests(DemoTestCase):
+    def test_a_hint_is_shown_after_a_reload_and_costs_no_attempt(self) -> None:
+        visitor = self.visitor()
+        self.assertEqual(visitor.text("spring-tides", "hint"), "")
+        standing = visitor.call("spring-tides", "show_hint", {}).json()
+        self.assertIn("along one line", standing["hint"])
+        self.assertIn("along one line", visitor.reload().text("spring-tides", "hint"))
+        self.assertEqual(visitor.text("spring-tides", "attempts"), "0 of 3 attempts used")
+
+    def test_a_closed_problem_shows_no_new_hint(self) -> None:
+        visitor = self.visitor()
+        visitor.call("spring-tides", "submit", {"choice": "in-line"})
+        self.assertEqual(visitor.call("spring-tides", "show_hint", {}).status_code, 409)
+
+
 class PollTests(DemoTestCase):
     def test_the_tally_is_the_whole_class_s(self) -> None:
         self.visitor().call(POLL, "vote", {"choice": "beach"})

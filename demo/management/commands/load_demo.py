@@ -1,6 +1,7 @@
-"""``manage.py load_demo``: a class of learners with work on the sample course."""
+"""``manage.py load_demo``: a class of learners with work on the sample course, and five cases for staff."""
 
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -10,16 +11,21 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 from tqdm import tqdm
 
+from demo.cases.deleted_row import delete_a_row
+from demo.cases.harmful_job import harm_many
+from demo.cases.lost_field import lose_a_field
+from demo.cases.outage import work_during_an_outage
+from demo.cases.term import Term
+from demo.cases.wrong_grade import lower_a_grade
 from demo.classwork import Learner
-from demo.lost_answer import REASON, lose_an_answer
-from demo.people import Person, people
-from history.api import change_context
-from kvstore.models import StudentModule
+from demo.clock import first_day
+from demo.people import INSTRUCTOR, JOBS, NEWCOMER, PASSWORD, STAFF, Person, people
 
-PASSWORD = "demo"  # noqa: S105 - published on purpose; the command refuses to run outside DEBUG
-STAFF = "staff"
-NEWCOMER = Person("Noa", "Rivera", "newcomer")
 SITE = "http://127.0.0.1:8000"
+LEARNERS = 72
+"""so many that a job can harm 40 of them in one block"""
+CASES = (lose_a_field, lower_a_grade, delete_a_row, work_during_an_outage, harm_many)
+"""in this order, because each of the first and the last avoids learners of the earlier ones"""
 
 
 def positive(text: str) -> int:
@@ -30,69 +36,54 @@ def positive(text: str) -> int:
 
 
 class Command(BaseCommand):
-    """Safe to repeat: existing people and work do not change."""
+    """Safe to repeat: existing people, work and cases do not change."""
 
-    help = "Creates a staff account, a newcomer, and a class of learners with their work; one of them loses an answer."
+    help = "Creates a staff account, a newcomer, a class with weeks of work, and five cases for staff to investigate."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the size of the class, and the seed of its answers."""
-        parser.add_argument("--learners", type=positive, default=30, help="how many (default: 30)")
+        parser.add_argument("--learners", type=positive, default=LEARNERS, help="how many (default: %(default)s)")
         parser.add_argument("--seed", type=int, default=2026, help="another seed, other answers")
         parser.add_argument("--site", default=SITE, help="the address to print (default: %(default)s)")
 
     def handle(self, *args: Any, learners: int, seed: int, site: str, verbosity: int, **options: Any) -> None:
-        """Create the accounts, let every learner work, and print the addresses."""
+        """Create the accounts, let every learner work, cause the cases, and print the addresses."""
         if not settings.DEBUG:
             raise CommandError("Demo accounts have a known password. Set DEBUG=1 on a machine of your own.")
         password = make_password(PASSWORD)
-        staff = _staff_account(password)
+        _account(STAFF, password, is_staff=True, is_superuser=True)
         _account(NEWCOMER, password)
-        users = []
-        for person in tqdm(
+        term = Term([], seed, first_day(), _account(INSTRUCTOR, password), _account(JOBS, password))
+        progress = tqdm(
             people(learners), total=learners, desc="Learners at work", unit="learner", disable=not verbosity
-        ):
-            user = _account(person, password)
-            with change_context(actor=user, reason="load_demo"):
-                Learner(user, seed).work()
-            users.append(user)
-        lost = lose_an_answer(users, staff)
+        )
+        term = term.of(_at_work(progress, password, term))
+        for cause in CASES:
+            cause(term)
         if verbosity:
-            self.stdout.write(_where_to_look(site, next(people(1))) + (_what_to_find(site, lost) if lost else ""))
+            self.stdout.write(_where_to_look(site, next(people(1))))
 
 
-def _staff_account(password: str) -> User:
-    user, _ = User.objects.get_or_create(
-        username=STAFF,
-        defaults={
-            "password": password,
-            "first_name": "Robin",
-            "last_name": "Teacher",
-            "is_staff": True,
-            "is_superuser": True,
-        },
-    )
-    return user
+def _at_work(class_: Iterable[Person], password: str, term: Term) -> list[User]:
+    users = []
+    for person in class_:
+        user = _account(person, password)
+        Learner(user, term.seed, term.first_day).work()
+        users.append(user)
+    return users
 
 
-def _account(person: Person, password: str) -> User:
+def _account(person: Person, password: str, **permissions: bool) -> User:
     user, _ = User.objects.get_or_create(
         username=person.username,
-        defaults={"password": password, "first_name": person.given, "last_name": person.family},
+        defaults={"password": password, "first_name": person.given, "last_name": person.family, **permissions},
     )
     return user
 
 
 def _where_to_look(site: str, first: Person) -> str:
     return f"""
+Cases         {site}{reverse("cases")}  as {STAFF.username}: five questions of learners, and where the answers are
+Admin         {site}/admin/  as {STAFF.username}
 Learner page  {site}/        as {NEWCOMER.username} (no work yet) or {first.username} (with work)
-Admin         {site}/admin/  as {STAFF}
 Password      {PASSWORD}, for all of them"""
-
-
-def _what_to_find(site: str, lost: StudentModule) -> str:
-    learner, address = lost.student, reverse("admin:xblock_history_timeline", args=[lost.pk])
-    return f"""
-
-{learner.get_full_name()} ({learner.get_username()}) reports a lost answer. A {REASON} removed it:
-Timeline      {site}{address}  as {STAFF}
-              or search for learner:{learner.get_username()} in the admin's history, and restore the answer"""

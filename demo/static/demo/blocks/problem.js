@@ -3,7 +3,8 @@ function ProblemBlock(runtime, element) {
   const find = (selector) => element.querySelector(selector);
   const card = find(".problem");
   const form = find("form");
-  const button = find("button");
+  const button = find("[type=submit]");
+  const hint = find(".hint-open");
 
   function show(standing) {
     card.dataset.correct = standing.correct;
@@ -11,11 +12,22 @@ function ProblemBlock(runtime, element) {
     card.dataset.earned = standing.earned;
     find("fieldset").disabled = standing.over;
     button.hidden = standing.over;
+    if (hint) hint.hidden = standing.over || standing.hint !== "";
+    find(".hint").textContent = standing.hint;
     find(".earned").textContent = standing.earned;
     find(".attempts").textContent = standing.attempts;
     find(".verdict").textContent = standing.verdict;
     find(".explanation").textContent = standing.explanation;
   }
+
+  hint?.addEventListener("click", async () => {
+    find(".trouble").textContent = "";
+    try {
+      show(await runtime.call(element, "show_hint", {}));
+    } catch (error) {
+      find(".trouble").textContent = error.message;
+    }
+  });
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

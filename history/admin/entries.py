@@ -56,8 +56,8 @@ class EntryAdmin(HistoryAdmin, StatePage):
     )
     search_id_column = "student_module_id"
     fields = (
-        *("student_module_id", "version", "action", "created", "learner", "course_id", "module_type"),
-        *("module_state_key", "grade", "max_grade", "actor", "reason", "request_id", "readable_state"),
+        *("row", "version", "action", "when", "learner", "course", "block_type"),
+        *("usage_key", "score", "actor", "reason", "request_id", "readable_state"),
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -71,7 +71,11 @@ class EntryAdmin(HistoryAdmin, StatePage):
     def when(self, entry: Any) -> str:
         return format_moment(entry.created)
 
-    @admin.display(description=gettext_lazy("changed by"), empty_value="-")
+    @admin.display(description=gettext_lazy("row"))
+    def row(self, entry: Any) -> int:
+        return int(entry.student_module_id)
+
+    @admin.display(description=gettext_lazy("actor"), empty_value="-")
     def actor(self, entry: Any) -> str | None:
         return None if entry.actor_id is None else display_name(entry.actor_id, entry.usernames)
 
@@ -79,7 +83,7 @@ class EntryAdmin(HistoryAdmin, StatePage):
     def change(self, entry: Any) -> SafeString:
         return render_to_string("admin/xblock_history/_listed_change.html", {"entry": entry, "change": entry.change})
 
-    @admin.display(description=gettext_lazy("score"))
+    @admin.display(description=gettext_lazy("grade"))
     def scores(self, entry: Any) -> SafeString:
         """The score, after the one of the previous version if it differs."""
         context = {"score": score_text(entry), "before": entry.change.score_before}

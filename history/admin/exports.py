@@ -77,7 +77,7 @@ def export_evidence(model_admin: HistoryAdmin, request: HttpRequest, row_id: int
 def export_list(model_admin: HistoryAdmin, request: HttpRequest) -> HttpResponseBase:
     """Send the entries of a filtered list that the user may export; redirect to the list if no index narrows it."""
     if not model_admin.has_export_permission(request):
-        raise PermissionDenied
+        raise PermissionDenied(EXPORT)
     try:
         changelist: Any = model_admin.get_changelist_instance(request)
     except IncorrectLookupParameters:

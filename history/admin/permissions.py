@@ -1,6 +1,6 @@
 """Permissions of the history's admins."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpRequest
 
@@ -14,16 +14,19 @@ class HistoryAdmin(ReadOnlyAdmin):
     permission in general, and otherwise has a ``course_id``.
     """
 
+    required_permissions: ClassVar[dict[str, tuple[str, ...]]] = {
+        "has_restore_permission": ("xblock_kvstore.change_studentmodule", "xblock_history.restore_studentmodule"),
+        "has_export_permission": ("xblock_history.export_studentmodulehistory",),
+    }
+
     def has_restore_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may restore versions, which also requires to view history and to change state."""
-        may_write = request.user.has_perms(
-            ["xblock_kvstore.change_studentmodule", "xblock_history.restore_studentmodule"]
-        )
+        may_write = request.user.has_perms(self.required_permissions["has_restore_permission"])
         return may_write and self.has_view_permission(request, obj)
 
     def has_export_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may export entries, which also requires to view them."""
-        may_export = request.user.has_perm("xblock_history.export_studentmodulehistory")
+        may_export = request.user.has_perms(self.required_permissions["has_export_permission"])
         return may_export and self.has_view_permission(request, obj)
 
     def has_incident_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -15,8 +15,10 @@ from django.utils.translation import gettext_lazy
 
 from kvstore.admin import search
 from kvstore.admin.changelist import KeysetChangeList
+from kvstore.admin.details import DetailPage
 from kvstore.admin.links import learner_link
 from kvstore.admin.ordering import IndexOrder
+from kvstore.admin.refusals import explained
 from kvstore.admin.rendering import as_html, labelled, score_text
 from kvstore.staff.text import escape_unprintable, shorten
 
@@ -25,13 +27,15 @@ SHOWN_CHARACTERS = 60
 
 
 # ModelAdmin takes a type parameter only in the type checker's stubs.
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(DetailPage, admin.ModelAdmin):  # type: ignore[type-arg]
     """Shows a model to users with the view permission; refuses changes, also by superusers."""
 
     index_orders: ClassVar[tuple[IndexOrder, ...]]
     """orders of the list; the first with all equality columns filtered is used, so the last has none"""
     search_id_column = "id"
     """the column of the search term ``id:``"""
+    required_permissions: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """the permissions that a ``has_..._permission`` method requires besides the one to view, by its name"""
 
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
@@ -50,6 +54,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    @property
+    def urls(self) -> list[Any]:
+        return [explained(self, pattern) for pattern in self.get_urls()]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetChangeList
@@ -95,13 +103,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             shorten(self.course(row), SHOWN_CHARACTERS),
         )
 
-    @admin.display(description=gettext_lazy("score"))
+    @admin.display(description=gettext_lazy("grade"))
     def score(self, row: Any) -> str:
         return score_text(row) or "-"
 
-    @admin.display(description=gettext_lazy("score"))
+    @admin.display(description=gettext_lazy("grade"))
     def labelled_score(self, row: Any) -> SafeString:
-        return labelled(_("Score"), self.score(row))
+        return labelled(_("Grade"), self.score(row))
 
     @admin.display(description=gettext_lazy("version"))
     def labelled_version(self, row: Any) -> SafeString:

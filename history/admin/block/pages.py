@@ -81,12 +81,12 @@ def get_owner_or_404(model_admin: HistoryAdmin, request: HttpRequest, row_id: in
     has_permission = getattr(model_admin, permission)
     # Checked in general first: users without the permission must not learn which rows exist.
     if not has_permission(request):
-        raise PermissionDenied
+        raise PermissionDenied(permission)
     owner = find_owner(row_id) if row_id <= MAX_ID else None
     if owner is None:
         raise Http404(_("Row %(id)s of learners' state does not exist and never did.") % {"id": row_id})
     if not has_permission(request, owner):
-        raise PermissionDenied
+        raise PermissionDenied(permission)
     return owner
 
 

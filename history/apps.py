@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from kvstore.keys import BlockAddress
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 class HistoryConfig(AppConfig):
     name = "history"
     label = "xblock_history"
-    verbose_name = "History of learners' state"
+    verbose_name = _("History of learners' state")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -20,6 +20,7 @@ from history.models import PendingHistory, StudentModuleHistory
 from history.recording.erasure import ERASE
 from history.recording.health import backlog
 from kvstore.models import StudentModule
+from kvstore.staff.dates import format_moment
 
 Messages = Iterator[checks.CheckMessage]
 
@@ -142,9 +143,9 @@ def check_pending_age(app_configs: Any, databases: Collection[str] | None = None
     if router.db_for_write(PendingHistory) not in (databases or ()) or any(check_pending_table(None, databases)):
         return
     pending = backlog()
-    if pending.overdue:
+    if pending.overdue and pending.oldest_pending:
         yield checks.Warning(
-            f"{pending.pending} history entries are pending, the oldest since {pending.oldest_pending}.",
+            f"{pending.pending} history entries are pending, the oldest since {format_moment(pending.oldest_pending)}.",
             hint=f"Run `manage.py deliver_history`, or keep it running with --watch. {DOCS}history-w001",
             id="history.W001",
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from history.querysets import AppendOnlyQuerySet, EntryQuerySet, refusal
 from kvstore import signals
@@ -28,10 +30,10 @@ class Entry(models.Model):
     """set by readers, not stored: whether the present state does not descend from this version"""
 
     class Action(models.TextChoices):
-        CREATED = signals.CREATED, "created"
-        CHANGED = signals.CHANGED, "changed"
-        DELETED = signals.DELETED, "deleted"
-        RESTORED = signals.RESTORED, "restored"
+        CREATED = signals.CREATED, _("created")
+        CHANGED = signals.CHANGED, _("changed")
+        DELETED = signals.DELETED, _("deleted")
+        RESTORED = signals.RESTORED, _("restored")
 
     student_module_id = models.BigIntegerField()
     version = models.BigIntegerField()
@@ -63,7 +65,8 @@ class Entry(models.Model):
         abstract = True
 
     def __str__(self) -> str:
-        return f"version {self.version} of learner {self.student_id}, {self.module_state_key}"
+        values = {"version": self.version, "learner": self.student_id, "block": self.module_state_key}
+        return gettext("version %(version)s of learner %(learner)s, %(block)s") % values
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -105,8 +108,8 @@ class StudentModuleHistory(Entry):
     class Meta:
         # The guards also apply to code that uses ``_base_manager``.
         base_manager_name = "objects"
-        verbose_name = "history entry"
-        verbose_name_plural = "history entries"
+        verbose_name = _("history entry")
+        verbose_name_plural = _("history entries")
         constraints = [
             # An entry is stored once, even if it is delivered again. Also: the versions of a row in order.
             models.UniqueConstraint(fields=IDENTIFYING_COLUMNS, name="xblock_history_entry_unique")
@@ -174,8 +177,8 @@ class PendingHistory(BesideState, Entry):
     objects: ClassVar[models.Manager[PendingHistory]] = EntryQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "pending history entry"
-        verbose_name_plural = "pending history entries"
+        verbose_name = _("pending history entry")
+        verbose_name_plural = _("pending history entries")
         constraints = [
             # An entry is stored once. Also: the pending versions of a row.
             models.UniqueConstraint(fields=IDENTIFYING_COLUMNS, name="xblock_history_pending_unique")

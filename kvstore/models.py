@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models, router
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from opaque_keys.edx.keys import UsageKey
 
 from kvstore.fields import CaseSensitiveCharField, DigestField, LearningContextKeyField, UsageKeyField
@@ -28,9 +30,9 @@ class StudentModule(models.Model):
     """
 
     class Done(models.TextChoices):
-        NOT_APPLICABLE = "na", "not applicable"
-        FINISHED = "f", "finished"
-        INCOMPLETE = "i", "incomplete"
+        NOT_APPLICABLE = "na", _("not applicable")
+        FINISHED = "f", _("finished")
+        INCOMPLETE = "i", _("incomplete")
 
     # The unique constraint begins with this column, so it needs no index.
     student = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="+")
@@ -60,8 +62,8 @@ class StudentModule(models.Model):
     class Meta:
         # With Django's default base manager, _base_manager.update() would make no version.
         base_manager_name = "objects"
-        verbose_name = "learner's state"
-        verbose_name_plural = "learners' state"
+        verbose_name = _("learner's state")
+        verbose_name_plural = _("learners' state")
         constraints = [
             # Finds a learner's rows of blocks, for every read, lock and insert.
             models.UniqueConstraint(
@@ -84,7 +86,7 @@ class StudentModule(models.Model):
         self.compute_digest: Callable[[], bytes] | None = None
 
     def __str__(self) -> str:
-        return f"learner {self.student_id}, {self.module_state_key}"
+        return gettext("learner %(id)s, %(block)s") % {"id": self.student_id, "block": self.module_state_key}
 
     def save(
         self,

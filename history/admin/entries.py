@@ -26,6 +26,7 @@ from history.admin.viewing import StatePage
 from history.database.connection import read_history
 from history.reading.committed import committed
 from kvstore.admin.base import ReadOnlyAdmin
+from kvstore.admin.details import labelled_column
 from kvstore.admin.filters import CourseFilter, GradeFilter
 from kvstore.admin.ordering import IndexOrder
 from kvstore.admin.rendering import score_text
@@ -56,8 +57,8 @@ class EntryAdmin(HistoryAdmin, StatePage):
     )
     search_id_column = "student_module_id"
     fields = (
-        *("row", "version", "action", "when", "learner", "course", "block_type"),
-        *("usage_key", "score", "actor", "reason", "request_id", "readable_state"),
+        *("row_id", "version_number", "action_text", "when", "learner", "course", "block_type"),
+        *("usage_key", "full_grade", "actor", "reason_text", "request", "readable_state"),
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -71,9 +72,10 @@ class EntryAdmin(HistoryAdmin, StatePage):
     def when(self, entry: Any) -> str:
         return format_moment(entry.created)
 
-    @admin.display(description=gettext_lazy("row"))
-    def row(self, entry: Any) -> int:
-        return int(entry.student_module_id)
+    row_id = labelled_column("student_module_id", gettext_lazy("row"))
+    action_text = labelled_column("get_action_display", gettext_lazy("action"))
+    reason_text = labelled_column("reason", gettext_lazy("reason"))
+    request = labelled_column("request_id", gettext_lazy("request id"))
 
     @admin.display(description=gettext_lazy("actor"), empty_value="-")
     def actor(self, entry: Any) -> str | None:

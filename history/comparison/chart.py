@@ -4,12 +4,9 @@ The colours are those of Django's admin, light and dark, or of the text. Every e
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from django.template.defaultfilters import filesizeformat
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -25,6 +22,7 @@ from history.comparison.chart_events import (
     finite,
     number,
 )
+from kvstore.staff.dates import format_moment
 
 WIDTH, HEIGHT = 640, 290
 LEFT, RIGHT = 76, WIDTH - 16
@@ -132,9 +130,7 @@ def _line(panel: Panel, x: Scale) -> str:
 
 def _dates(points: Sequence[Point]) -> SafeString:
     ends = [(points[0], LEFT, "start"), (points[-1], RIGHT, "end")][: len(points)]
-    texts = (
-        (x, DATES, anchor, QUIET, _version(point), date_format(_local(point.created))) for point, x, anchor in ends
-    )
+    texts = ((x, DATES, anchor, QUIET, _version(point), format_moment(point.created)) for point, x, anchor in ends)
     label = '<text class="history-drawing-label" x="{}" y="{}" text-anchor="{}" fill="{}">{}, {}</text>'
     return format_html_join("", label, texts)
 
@@ -177,7 +173,3 @@ def _legend(used: set[Event]) -> SafeString:
 
 def _version(point: Point) -> str:
     return gettext("version %(named)s") % {"named": point.version}
-
-
-def _local(moment: datetime) -> datetime:
-    return timezone.localtime(moment) if timezone.is_aware(moment) else moment

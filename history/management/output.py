@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -14,8 +13,9 @@ from history.comparison.diff import Difference, diff
 from history.comparison.flags import Flag, flags_for, predecessor
 from history.comparison.formatting import SHOWN_CHARACTERS
 from history.comparison.json_diff import ChangeKind, FieldChange
-from history.export import iso, record, sha256_of, size_of
+from history.export import record, sha256_of, size_of
 from history.models import Entry
+from kvstore.staff.dates import format_moment
 from kvstore.staff.text import shorten
 
 SHOWN_CHANGES = 5
@@ -49,7 +49,7 @@ def as_json(version: Version) -> dict[str, Any]:
     """Return the record of an entry with its flags and changes. Values are text, shortened if long."""
     difference = version.difference
     return record(version.entry) | {
-        "marks": [str(flag) for flag in version.flags],
+        "flags": [str(flag) for flag in version.flags],
         "change_count": difference.count,
         "changes": [
             {"path": change.path, "kind": str(change.kind), "old": change.old_text, "new": change.new_text}
@@ -88,9 +88,7 @@ def state_lines(state: str | None) -> Iterator[str]:
 
 def time_text(entry: Entry) -> str:
     """Return when a version was written, in the current time zone and in microseconds."""
-    if timezone.is_naive(entry.created):
-        return iso(entry.created)
-    return timezone.localtime(entry.created).strftime("%Y-%m-%d %H:%M:%S.%f %Z")
+    return format_moment(entry.created, exact=True)
 
 
 def format_user(user_id: int, username: str) -> str:

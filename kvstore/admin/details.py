@@ -10,8 +10,21 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from kvstore.admin.rendering import score_text
 from kvstore.staff.dates import format_moment
+from kvstore.staff.text import escape_unprintable
 from kvstore.staff.users import usernames_for
+
+
+def labelled_column(name: str, label: Any) -> Any:
+    """Return a field of a page that shows a column, or the result of a method, with a label that is translated."""
+
+    @admin.display(description=label)
+    def shown(model_admin: Any, row: Any) -> str:
+        value = getattr(row, name)
+        return escape_unprintable(str(value() if callable(value) else value)) or "-"
+
+    return shown
 
 
 class DetailPage:
@@ -31,29 +44,40 @@ class DetailPage:
         obj: Model | None = None,
     ) -> HttpResponse:
         if obj is not None:
-            row: Any = obj
-            if not hasattr(row, "usernames"):
-                row.usernames = usernames_for({row.student_id})
-            context |= {"title": self.title_of(row), "subtitle": None}
+            context |= {"title": self._title(obj), "subtitle": None}
         response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)  # type: ignore[misc]
         return response
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        response: HttpResponse = super().history_view(request, object_id, extra_context)  # type: ignore[misc]
+        context = getattr(response, "context_data", None) or {}
+        if "object" in context:
+            context |= {"title": _("Log of the admin: %(page)s") % {"page": self._title(context["object"])}}
+        return response
+
+    def _title(self, row: Any) -> str:
+        if not hasattr(row, "usernames"):
+            row.usernames = usernames_for({row.student_id})
+        return self.title_of(row)
 
     def title_of(self, row: Any) -> str:
         names = {"version": row.version, "block": self.block(row), "learner": self.learner(row)}
         return _("Version %(version)s of %(block)s for %(learner)s") % names
 
-    @admin.display(description=gettext_lazy("block type"))
-    def block_type(self, row: Any) -> str:
-        return str(row.module_type)
-
-    @admin.display(description=gettext_lazy("usage key"))
-    def usage_key(self, row: Any) -> str:
-        return str(row.module_state_key)
+    @admin.display(description=gettext_lazy("grade"))
+    def full_grade(self, row: Any) -> str:
+        return score_text(row) or "-"
 
     @admin.display(description=gettext_lazy("created"))
     def created_at(self, row: Any) -> str:
         return format_moment(row.created)
 
     @admin.display(description=gettext_lazy("last change"))
-    def last_change(self, row: Any) -> str:
+    def modified_at(self, row: Any) -> str:
         return format_moment(row.modified)
+
+    row_id = labelled_column("id", gettext_lazy("row"))
+    block_type = labelled_column("module_type", gettext_lazy("block type"))
+    usage_key = labelled_column("module_state_key", gettext_lazy("usage key"))
+    version_number = labelled_column("version", gettext_lazy("version"))
+    done_text = labelled_column("get_done_display", gettext_lazy("done"))

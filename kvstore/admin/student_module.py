@@ -19,7 +19,7 @@ from kvstore.staff.dates import format_moment
 class StudentModuleAdmin(ReadOnlyAdmin):
     """The current state of each learner's blocks."""
 
-    list_display = ("id", "learner_and_block", "labelled_score", "labelled_version", "labelled_time")
+    list_display = ("row_id", "learner_and_block", "labelled_score", "labelled_version", "labelled_time")
     list_filter = (CourseFilter, TypeFilter, GradeFilter, ModifiedFilter)
     index_orders = (
         IndexOrder(("id",), ("-id",)),
@@ -30,8 +30,8 @@ class StudentModuleAdmin(ReadOnlyAdmin):
         IndexOrder((), ("-id",)),
     )
     fields = (
-        *("id", "learner", "course", "block_type", "usage_key", "score", "done"),
-        *("version", "created_at", "last_change", "readable_state"),
+        *("row_id", "learner", "course", "block_type", "usage_key", "full_grade", "done_text"),
+        *("version_number", "created_at", "modified_at", "readable_state"),
     )
 
     @admin.display(description=gettext_lazy("last change"))

@@ -1,6 +1,6 @@
 """Format times for staff, and parse those that staff type: ISO 8601, in the current time zone by default."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from django.conf import settings
 from django.utils import timezone
@@ -15,13 +15,14 @@ class InvalidFilterValue(ValueError):
     """A filter cannot use the typed value; the message is for staff."""
 
 
-def format_moment(moment: datetime) -> str:
-    """Return the local time with seconds and the name of its zone, such as ``2026-01-31 14:30:05 CET``.
+def format_moment(moment: datetime, zone: tzinfo | None = None, *, exact: bool = False) -> str:
+    """Return a time with seconds and the name of its zone, such as ``2026-01-31 14:30:05 CET``.
 
-    A naive time has no zone.
+    The zone is the current one by default; ``exact`` adds microseconds. A naive time is in the default time zone.
     """
-    local = timezone.localtime(moment) if timezone.is_aware(moment) else moment
-    return f"{local:%Y-%m-%d %H:%M:%S %Z}".rstrip()
+    aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment, timezone.get_default_timezone())
+    local = timezone.localtime(aware, zone)
+    return f"{local:%Y-%m-%d %H:%M:%S.%f %Z}" if exact else f"{local:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def earliest(text: str) -> datetime:

@@ -179,7 +179,7 @@ class Printed(CommandTestCase):
                 (line,) = printed("mara", BLOCK, at=moment, json=True).splitlines()
                 self.assertEqual(json.loads(line)["state"], version.state)
         # A day is its beginning, here and in UTC.
-        self.assert_refused("until 2026-01-31T00:00:00", "mara", BLOCK, "--at", "2026-01-31")
+        self.assert_refused("until 2026-01-31 00:00:00 UTC", "mara", BLOCK, "--at", "2026-01-31")
         self.assertIn("version 3  ", printed("mara", BLOCK, "--at", "2026-02-01"))
 
     def test_moments_that_are_none(self):
@@ -277,7 +277,7 @@ class Json(CommandTestCase):
             self.set(student_answers={})
         newest, oldest = map(json.loads, printed("mara", BLOCK, json=True).splitlines())
         self.assertEqual((newest["version"], newest["actor_id"], newest["reason"]), (2, self.staff.pk, "reset"))
-        self.assertEqual(newest["marks"], ["answers-emptied", "same-second"])
+        self.assertEqual(newest["flags"], ["answers-emptied", "same-second"])
         change = {"path": ["student_answers", "x"], "kind": "removed", "old": '"a"', "new": ""}
         self.assertEqual((newest["changes"], newest["change_count"]), ([change], 1))
         self.assertEqual(newest["state_sha256"], sha256_of(newest["state"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from itertools import islice
 from typing import Any
 
@@ -20,11 +21,12 @@ from history.admin.block.pages import (
 )
 from history.admin.block.version_summary import summarize_version
 from history.admin.permissions import HistoryAdmin
-from history.export import iso, sha256_of
+from history.export import sha256_of
 from history.reading.outline import find_entry
 from history.reading.ownership import RowOwner
 from history.reading.timeline import Prepare, TimelinePart, timeline_of
 from kvstore.admin.rendering import render_json, render_raw
+from kvstore.staff.dates import format_moment
 
 LOADED_BYTES = 4_000_000
 """a larger state can only be downloaded"""
@@ -57,7 +59,7 @@ def version_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int, v
         indented=None if state is None else render_json(state),
         stored=None if state is None or not may_export else render_raw(state),
         state_sha256=None if state is None else sha256_of(state),
-        utc=iso(entry.created),
+        utc=format_moment(entry.created, UTC, exact=True),
         download_url=entry_url(model_admin, "state", entry),
     )
 

@@ -3,12 +3,14 @@
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from history.conf import conf
 from history.recording.health import Health, health
+from kvstore.staff.dates import format_moment
 
 UNHEALTHY = 1
 """exit code"""
@@ -29,7 +31,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(values, default=str))
         else:
             for name, value in values.items():
-                self.stdout.write(f"{name.replace('_', ' ')}: {value}")
+                text = format_moment(value) if isinstance(value, datetime) else value
+                self.stdout.write(f"{name.replace('_', ' ')}: {text}")
         if not found.healthy:
             raise CommandError(" ".join(_problems(found)), returncode=UNHEALTHY)
 
@@ -41,8 +44,8 @@ def _problems(found: Health) -> Iterator[str]:
         yield f"The history database {alias!r} does not answer: {reason}. Check DATABASES[{alias!r}] and the server."
     elif not found.migrated:
         yield f"The history database {alias!r} lacks the table of entries. Run `manage.py migrate --database {alias}`."
-    if found.overdue:
+    if found.overdue and found.oldest_pending:
+        since = format_moment(found.oldest_pending)
         yield (
-            f"{found.pending} history entries are pending, the oldest since {found.oldest_pending}. Run `manage.py "
-            "deliver_history`."
+            f"{found.pending} history entries are pending, the oldest since {since}. Run `manage.py deliver_history`."
         )

@@ -22,6 +22,7 @@ from history.management.output import SHOWN_CHANGES, as_json, as_lines, format_u
 from history.models import Entry
 from history.reading.timeline import TimelinePart, timeline_of
 from kvstore.keys import BlockAddress
+from kvstore.staff.dates import format_moment
 from kvstore.staff.text import escape_unprintable
 from kvstore.staff.users import User
 
@@ -118,7 +119,7 @@ class Command(BaseCommand):
 def _no_history(learner: User, address: BlockAddress, at: datetime | None) -> str:
     values = {"block": address.usage_key, "learner": format_user(*learner)}
     if at is not None:
-        return _("%(block)s has no history for %(learner)s until %(at)s.") % {**values, "at": at.isoformat()}
+        return _("%(block)s has no history for %(learner)s until %(at)s.") % {**values, "at": format_moment(at)}
     if is_recorded(address.block_type):
         return _("%(block)s has no history for %(learner)s.") % values
     return _(

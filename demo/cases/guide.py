@@ -91,7 +91,7 @@ def _described(found: dict[str, list[Entry]]) -> dict[str, Case]:
 
 
 def _authored() -> dict[str, Any]:
-    selection = urlencode({"reason": harmful_job.REASON, "request_id": harmful_job.REQUEST_ID})
+    selection = urlencode({"course": str(SAMPLE_COURSE.key), "request_id": harmful_job.REQUEST_ID})
     try:
         incident = f"{reverse('admin:xblock_history_incident')}?{selection}"
     except NoReverseMatch:

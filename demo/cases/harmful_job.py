@@ -24,8 +24,8 @@ def harm_many(term: Term) -> None:
     """Replace the right answers and the grades of up to 40 learners with attempts left; three of them continue."""
     others = [case.REQUEST_ID for case in (lost_field, wrong_grade, deleted_row)]
     rows = [] if versions_of(REQUEST_ID) else term.rows(BLOCK, without=others)
-    harmed = list(filter(_can_be_harmed, rows))[:MOST_HARMED]
     client, moment = DjangoXBlockUserStateClient(), term.day(31, 1, 5)
+    harmed = [row for row in rows if row.modified < moment and _can_be_harmed(row)][:MOST_HARMED]
     for row in harmed:
         moment += timedelta(seconds=SECONDS_EACH)
         with change(term.jobs, REASON, REQUEST_ID, moment), transaction.atomic():

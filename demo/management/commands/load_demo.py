@@ -24,8 +24,8 @@ from demo.people import INSTRUCTOR, JOBS, NEWCOMER, PASSWORD, STAFF, Person, peo
 SITE = "http://127.0.0.1:8000"
 LEARNERS = 72
 """so many that a job can harm 40 of them in one block"""
-CASES = (lose_a_field, lower_a_grade, delete_a_row, work_during_an_outage, harm_many)
-"""in this order, because each of the first and the last avoids learners of the earlier ones"""
+CASES = (lose_a_field, lower_a_grade, delete_a_row, harm_many, work_during_an_outage)
+"""in this order, because each avoids the learners of the cases before it"""
 
 
 def positive(text: str) -> int:

@@ -19,9 +19,9 @@ from history.database.connection import read_history
 from history.models import StudentModuleHistory
 from history.reading.committed import committed
 from kvstore.admin.changelist import KeysetChangeList, Page
-from kvstore.admin.choices import CountedChoice
 from kvstore.admin.ordering import Cursor
-from kvstore.admin.search import AmbiguousSearch
+from kvstore.admin.search.choices import CountedChoice
+from kvstore.admin.search.meanings import AmbiguousSearch
 
 EXPORT_URL = "xblock_history_studentmodulehistory_export"
 

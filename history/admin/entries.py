@@ -91,7 +91,7 @@ class EntryAdmin(HistoryAdmin, StatePage):
         context = {"score": score_text(entry), "before": entry.change.score_before}
         return render_to_string("admin/xblock_history/_listed_score.html", context)
 
-    @admin.display(description=gettext_lazy("changed by"))
+    @admin.display(description=gettext_lazy("actor"))
     def changed_by(self, entry: Any) -> SafeString:
         context = {
             "actor": self.actor(entry),

@@ -13,13 +13,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from kvstore.admin import search
 from kvstore.admin.changelist import KeysetChangeList
 from kvstore.admin.details import DetailPage
 from kvstore.admin.links import learner_link
 from kvstore.admin.ordering import IndexOrder
 from kvstore.admin.refusals import explained
 from kvstore.admin.rendering import as_html, labelled, score_text
+from kvstore.admin.search.meanings import InvalidSearch
+from kvstore.admin.search.parsing import HELP, lookups_for
 from kvstore.staff.text import escape_unprintable, shorten
 
 SHOWN_CHARACTERS = 60
@@ -40,8 +41,8 @@ class ReadOnlyAdmin(DetailPage, admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     sortable_by = ()
-    search_fields = ("id",)  # shows the search box; kvstore.admin.search parses it
-    search_help_text = search.HELP
+    search_fields = ("id",)  # shows the search box; kvstore.admin.search.parsing parses it
+    search_help_text = HELP
     readonly_fields = ("readable_state",)
     actions = None
     list_per_page = 50
@@ -73,8 +74,8 @@ class ReadOnlyAdmin(DetailPage, admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         try:
-            return queryset.filter(**search.lookups_for(search_term, self.model, self.search_id_column)), False
-        except search.InvalidSearch:
+            return queryset.filter(**lookups_for(search_term, self.model, self.search_id_column)), False
+        except InvalidSearch:
             return queryset.none(), False
 
     @admin.display(description=gettext_lazy("learner"))

@@ -10,10 +10,11 @@ from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from kvstore.admin import search
-from kvstore.admin.choices import CountedChoice, counted_among, counted_by_index
 from kvstore.admin.filters import Filter
 from kvstore.admin.ordering import Cursor, IndexOrder, cursor_from_text, cursor_of, index_order_for
+from kvstore.admin.search.choices import CountedChoice, counted_among, counted_by_index
+from kvstore.admin.search.meanings import AmbiguousSearch, InvalidSearch, merge
+from kvstore.admin.search.parsing import EXAMPLES, understand
 from kvstore.keys import contains_course_key
 from kvstore.staff.dates import format_moment
 from kvstore.staff.users import usernames_for
@@ -53,7 +54,7 @@ class KeysetChangeList(ChangeList):
     """sentences for staff about filters and terms that cannot be used"""
     descriptions: list[tuple[str, str]]
     """the title and the value of each lookup of the search"""
-    ambiguity: search.AmbiguousSearch | None
+    ambiguity: AmbiguousSearch | None
     choices: list[CountedChoice]
     """the searches that an ambiguous search may mean"""
 
@@ -86,15 +87,15 @@ class KeysetChangeList(ChangeList):
         self.problems += [spec.problem for spec in sources if spec.problem]
         try:
             for spec in sources:
-                search.merge(lookups, spec.lookups)
-            found = search.understand(self.query, self.model, self.model_admin.search_id_column, lookups)
+                merge(lookups, spec.lookups)
+            found = understand(self.query, self.model, self.model_admin.search_id_column, lookups)
             self.descriptions = found.descriptions
-            search.merge(lookups, found.lookups)
-        except search.AmbiguousSearch as error:
+            merge(lookups, found.lookups)
+        except AmbiguousSearch as error:
             self.problems.append(str(error))
             self.ambiguity = error
             lookups = {**error.lookups, **lookups}
-        except search.InvalidSearch as error:
+        except InvalidSearch as error:
             self.problems.append(str(error))
         return _without_implied_course(lookups)
 
@@ -130,7 +131,7 @@ class KeysetChangeList(ChangeList):
         self.show_full_result_count = self.can_show_all = self.multi_page = self.show_admin_actions = False
         self.paginator = None
 
-    def read_choices(self, ambiguity: search.AmbiguousSearch) -> list[CountedChoice]:
+    def read_choices(self, ambiguity: AmbiguousSearch) -> list[CountedChoice]:
         """Return the choices with their numbers of rows; without an index, those among the rows of one scan."""
         rows, orders = self.root_queryset, self.model_admin.index_orders
         choices = counted_by_index(ambiguity.choices, rows, orders, self.lookups)
@@ -149,7 +150,7 @@ class KeysetChangeList(ChangeList):
 
     @property
     def search_examples(self) -> tuple[tuple[str, Any], ...]:
-        return search.EXAMPLES
+        return EXAMPLES
 
     def prepare_rows(self, rows: list[Any]) -> list[Any]:
         """Set ``usernames`` on the rows, read in one query."""

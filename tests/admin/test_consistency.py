@@ -17,7 +17,6 @@ from django.urls import resolve, reverse
 from django.utils import translation
 from lxml import html
 
-from history.admin.block.urls import PAGES
 from history.api import change_context
 from history.testing import history_unavailable
 from kvstore.api import DjangoXBlockUserStateClient, set_score
@@ -60,7 +59,6 @@ DATA = re.compile(
 TIME = re.compile(
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?+(?:\.\d+)?+(?! [A-Z]{3,4}\b)|\b[ap]\.m\.|[A-Z][a-z]+\.? \d{1,2}, \d{4}"
 )
-BLOCK_PAGES = {f"xblock_history_{name}" for name in PAGES}
 MOST_OF_A_KIND = 3
 """pages visited of one URL name"""
 
@@ -200,12 +198,6 @@ class Pages(TestCase):
             self.assertIn(f"xblock_history_{name}", kinds)
         return found
 
-    def other_pages(self):
-        """Return the pages without those of a block, which tests.admin.block covers."""
-        return [
-            (url, response) for url, response in self.pages() if response.resolver_match.url_name not in BLOCK_PAGES
-        ]
-
     def test_every_text_is_translated(self):
         with marking_translations():
             for url, response in self.pages():
@@ -213,7 +205,7 @@ class Pages(TestCase):
                     self.assertEqual(words_outside_translations(response), [])
 
     def test_headings_are_in_order(self):
-        for url, response in self.other_pages():
+        for url, response in self.pages():
             tree = html.fromstring(response.content.decode())
             levels = [int(heading.tag[1]) for heading in tree.xpath("//h1|//h2|//h3|//h4|//h5|//h6")]
             with self.subTest(url=url, levels=levels):
@@ -230,7 +222,7 @@ class Pages(TestCase):
         self.assertGreater(count, 20)
 
     def test_titles_of_pages_about_a_row_name_the_learner_and_the_block(self):
-        for url, response in self.other_pages():
+        for url, response in self.pages():
             parts = urlsplit(url).path.split("/")
             if response.status_code == 200 and any(part.isdecimal() for part in parts):
                 title = html.fromstring(response.content.decode()).findtext(".//title")

@@ -32,7 +32,7 @@ class CriteriaForm(forms.Form):
     course = _text(gettext_lazy("Course"), example="course-v1:Org+Course+Run")
     block = _text(gettext_lazy("Block"), gettext_lazy("A usage key, or the address of a page that contains it."))
     block_type = _text(gettext_lazy("Block type"), example="problem")
-    actor = _text(gettext_lazy("Changed by"), gettext_lazy("A username, an e-mail address, or id:NUMBER."))
+    actor = _text(gettext_lazy("Actor"), gettext_lazy("A username, an e-mail address, or id:NUMBER."))
     request_id = _text(gettext_lazy("Request"), gettext_lazy("To undo a repair: the id of the repair."))
     recorded_reason = _text(gettext_lazy("Recorded reason"), gettext_lazy("Exactly as in the history."))
     since = _text(gettext_lazy("From"), gettext_lazy("Included."), "2026-01-31 22:00")

@@ -34,7 +34,7 @@ JSON_LINES = "jsonl"
 def incident_page(model_admin: HistoryAdmin, request: HttpRequest) -> HttpResponseBase:
     """Show the form of the criteria; with criteria, the preview; on POST, repair what the user has seen."""
     if not model_admin.has_incident_permission(request):
-        raise PermissionDenied
+        raise PermissionDenied("has_incident_permission")
     given = request.POST if request.method == "POST" else request.GET
     criteria = CriteriaForm(given if any(name in given for name in CRITERIA) else None, label_suffix="")
     if not criteria.is_bound or not criteria.is_valid():

@@ -340,7 +340,7 @@ class Names(Lists, TestCase):
 
     def test_counts_end_at_a_limit(self):
         UserFactory(username="tariq.aziz", first_name="Tariq")
-        with mock.patch("kvstore.admin.choices.MOST_COUNTED", 1):
+        with mock.patch("kvstore.admin.search.choices.MOST_COUNTED", 1):
             response = self.page(STATE_LIST, q="tariq")
         self.assertContains(response, "more than 1 rows")
 

@@ -12,8 +12,8 @@ from opaque_keys.edx.keys import CourseKey
 
 from history.models import StudentModuleHistory
 from kvstore.admin import choices
-from kvstore.admin.block_ids import find_blocks
 from kvstore.admin.changelist import KeysetChangeList
+from kvstore.admin.search.block_ids import find_blocks
 from kvstore.models import StudentModule
 from kvstore.querysets import unguarded
 from kvstore.staff import people

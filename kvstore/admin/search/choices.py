@@ -9,7 +9,7 @@ from django.db import connections
 from django.db.models import Count, QuerySet
 
 from kvstore.admin.ordering import IndexOrder, index_order_for
-from kvstore.admin.search import Choice
+from kvstore.admin.search.meanings import Choice
 
 MOST_COUNTED = 1_000
 """rows that are counted for one choice"""

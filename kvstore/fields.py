@@ -10,6 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Lookup, Value
 from django.db.models.query_utils import DeferredAttribute
 from opaque_keys import OpaqueKey
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
@@ -150,3 +151,32 @@ class DigestField(models.BinaryField):  # type: ignore[type-arg]
         if compute is not None:
             setattr(model_instance, self.attname, compute())
         return super().pre_save(model_instance, add)
+
+
+class OpaqueEquality(Lookup):
+    """Equality that the planner does not treat as constant.
+
+    PostgreSQL gets ANY of a one-element array, which its indexes follow like an equality, and MySQL a range of one
+    value.
+    """
+
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return self._sql(compiler, "{0} = {1}", times=1)
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self._sql(compiler, "{0} = ANY (ARRAY[{1}])", times=1)
+
+    def as_mysql(self, compiler: Any, connection: Any) -> Any:
+        return self._sql(compiler, "({0} >= {1} AND {0} <= {1})", times=2)
+
+    def _sql(self, compiler: Any, template: str, times: int) -> Any:
+        (left, left_parameters), (right, right_parameters) = map(compiler.compile, (self.lhs, self.rhs))
+        return template.format(left, right), (*left_parameters, *right_parameters) * times
+
+
+def equals_opaquely(model: type[models.Model], column: str, value: Any) -> OpaqueEquality:
+    """Return the OpaqueEquality of a column of ``model`` and a value."""
+    field: Any = model._meta.get_field(column)
+    return OpaqueEquality(F(column), Value(value, output_field=field))

@@ -50,10 +50,10 @@ class RepairResult(TextChoices):
 
 
 EXPLANATIONS = {
-    RepairResult.RESTORED: _("The version before the selected changes was restored."),
-    RepairResult.MERGED: _("The selected changes were undone, and the changes made afterwards to other fields kept."),
-    RepairResult.REPAIRED: _("An earlier repair undid the selected changes. Nothing was written."),
-    RepairResult.UNCHANGED: _("The block has none of the selected changes any more. Nothing was written."),
+    RepairResult.RESTORED: _("The block gets the state and the grade of the version before the selected changes."),
+    RepairResult.MERGED: _("The selected changes are undone, and changes made afterwards to other fields are kept."),
+    RepairResult.REPAIRED: _("An earlier repair undid the selected changes."),
+    RepairResult.UNCHANGED: _("The block has none of the selected changes any more."),
     RepairResult.CONFLICT: _("The same fields were changed afterwards. Compare the versions on the timeline."),
     RepairResult.CHANGED_MEANWHILE: _("Other transactions changed the row during each attempt. Run the repair again."),
     RepairResult.LOCKED: _("Another transaction held the lock of the row for too long. Run the repair again."),

@@ -12,9 +12,12 @@ from history.database.connection import read_history
 from history.incident.selection import Selection
 from history.models import PendingHistory, StudentModuleHistory
 from history.querysets import on_primary
+from kvstore.fields import equals_opaquely
 
 SCANNED_ENTRIES = 10_000
 """entries that one query examines at most; slightly more if many have equal values"""
+
+PLACES = ("course_id", "module_state_key")
 
 
 class UnfinishedSearch(Exception):
@@ -55,8 +58,10 @@ def _matching_rows(selection: Selection) -> Iterator[dict[int, int]]:
     lookups = selection.filters | selection.period
     # Pending entries first: an entry may be delivered between the two queries.
     yield _lowest(on_primary(PendingHistory).filter(**lookups))
+    # The ranges are of the course and the block already.
+    others = {name: value for name, value in lookups.items() if name not in PLACES}
     for entries in _ranges(selection):
-        yield read_history(partial(_lowest, entries.filter(**lookups)))
+        yield read_history(partial(_lowest, entries.filter(**others)))
 
 
 def _lowest(entries: QuerySet[Any]) -> dict[int, int]:
@@ -71,10 +76,12 @@ def _ranges(selection: Selection) -> Iterator[QuerySet[Any]]:
     entries = on_primary(StudentModuleHistory)
     column = "created"
     if selection.block is not None:
-        entries, column, fixed = entries.filter(module_state_key=selection.block), "student_id", ["module_state_key"]
+        places = {name: value for name, value in selection.filters.items() if name in PLACES}
+        entries, column, fixed = entries.filter(**places), "student_id", ["module_state_key"]
     elif selection.course is not None:
-        # Ordered by the course too: a planner may otherwise choose the index of time and read other courses.
-        entries, fixed = entries.filter(course_id=selection.course, **selection.period), ["course_id"]
+        # A planner may otherwise choose the index of time and read other courses.
+        of_course = equals_opaquely(StudentModuleHistory, "course_id", selection.course)
+        entries, fixed = entries.filter(of_course, **selection.period), ["course_id"]
     else:
         entries, fixed = entries.filter(**selection.period), []
     rest = entries

@@ -15,29 +15,6 @@ class RowExpression(Func):
     output_field = models.TextField()
 
 
-class OpaqueEquality(Lookup):
-    """Equality that the planner does not treat as constant.
-
-    PostgreSQL gets ANY of a one-element array, which its indexes follow like an equality, and MySQL a range of one
-    value.
-    """
-
-    prepare_rhs = False
-
-    def as_sql(self, compiler: Any, connection: Any) -> Any:
-        return self._sql(compiler, "{0} = {1}", times=1)
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        return self._sql(compiler, "{0} = ANY (ARRAY[{1}])", times=1)
-
-    def as_mysql(self, compiler: Any, connection: Any) -> Any:
-        return self._sql(compiler, "({0} >= {1} AND {0} <= {1})", times=2)
-
-    def _sql(self, compiler: Any, template: str, times: int) -> Any:
-        (left, left_parameters), (right, right_parameters) = map(compiler.compile, (self.lhs, self.rhs))
-        return template.format(left, right), (*left_parameters, *right_parameters) * times
-
-
 class RowComparison(Lookup):
     """Comparison of columns with values as rows: ``(a, b) < (1, 2)``.
 

@@ -12,12 +12,13 @@ from urllib.parse import quote, unquote
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Model, QuerySet, Value
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from kvstore.admin.expressions import OpaqueEquality, RowComparison
+from kvstore.admin.expressions import RowComparison
 from kvstore.exceptions import UnusableKey
+from kvstore.fields import equals_opaquely
 from kvstore.staff.users import MAX_ID
 
 INCLUSIVE = "at:"
@@ -63,11 +64,7 @@ class IndexOrder:
 
     def filter(self, queryset: QuerySet[Any], lookups: Mapping[str, Any]) -> QuerySet[Any]:
         """Return ``queryset.filter(**lookups)``, with OpaqueEquality for the forced columns."""
-        field = queryset.model._meta.get_field
-        forced = [
-            OpaqueEquality(F(column), Value(lookups[column], output_field=field(column)))
-            for column in self.forced_columns
-        ]
+        forced = [equals_opaquely(queryset.model, column, lookups[column]) for column in self.forced_columns]
         return queryset.filter(
             *forced, **{name: value for name, value in lookups.items() if name not in self.forced_columns}
         )

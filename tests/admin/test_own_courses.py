@@ -75,3 +75,10 @@ class OwnCourses(Lists, TestCase):
         self.assertEqual(self.status("xblock_kvstore_studentmodule_change", self.mine.pk), 200)
         # Django's own answer for a missing object.
         self.assertEqual(self.status("xblock_kvstore_studentmodule_change", self.other.pk), 302)
+
+    def test_incidents_of_other_courses_are_closed(self):
+        period = {"since": "2000-01-01", "until": "2100-01-01"}
+        for criteria, status in (({"course": str(COURSE)}, 200), ({"course": str(OTHER)}, 403), ({}, 403)):
+            with self.subTest(criteria=criteria):
+                response = self.client.get(reverse("own:xblock_history_incident"), criteria | period)
+                self.assertEqual(response.status_code, status)

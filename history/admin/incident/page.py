@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from history.admin.incident.forms import ConfirmationForm, CriteriaForm
@@ -105,6 +106,7 @@ def _page(
         "title": _("Repair an incident"),
         "subtitle": None,
         "criteria": criteria,
+        "zone": timezone.get_current_timezone_name(),
         **({} if found is None else _preview_context(model_admin, criteria, found, form)),
     }
     return TemplateResponse(request, "admin/xblock_history/incident.html", shared | context, status=status)

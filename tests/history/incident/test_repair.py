@@ -13,8 +13,10 @@ from history.api import (
     StateMoved,
     UnusableContext,
     UnusableSelection,
+    Verification,
     restore,
     timeline,
+    verify,
 )
 from history.incident import repair as module
 from history.models import PendingHistory, StudentModuleHistory
@@ -126,6 +128,7 @@ class OneRow(IncidentTestCase):
         self.assertEqual(self.progress.emptied, 1)
         self.assertIsNone(next(timeline(self.user, BLOCK)).source_version)
         self.assertEqual(self.repair(), ["repaired"])
+        self.assertEqual(list(verify(Verification())), [])
 
     def test_a_row_that_the_script_created_keeps_the_learner_s_later_fields(self):
         with harmed():
@@ -151,6 +154,7 @@ class OneRow(IncidentTestCase):
         # The selected deletion can be repaired again, on the row that exists now.
         self.assertEqual(self.repair(), ["restored"])
         self.assertEqual((self.row().state, self.row().grade), (old.state, 8))
+        self.assertEqual(list(verify(Verification())), [])
 
     def test_a_deleted_row_that_the_learner_began_again_is_merged_or_skipped(self):
         for later, expected in (({"note": 1}, "merged"), ({"answer": "b"}, "conflict")):

@@ -53,7 +53,7 @@ def diff(older: str | None, newer: str | None, *, limit: int = LIMIT) -> Differe
     skipped first. A state that is not a JSON object, is nested too deeply, or contains a number too long to parse is
     compared as text, and so are two states with more than MAX_VALUES values. Accepts any text without raising.
     """
-    if older != newer and _most_values(older) + _most_values(newer) > MAX_VALUES:
+    if _most_values(older) + (_most_values(newer) if newer != older else 0) > MAX_VALUES:
         return _of_large_states(older, newer, limit)
     old, older_error = _fields(older)
     new, newer_error = (old, older_error) if newer == older else _fields(newer)
@@ -79,11 +79,17 @@ def _most_values(text: str | None) -> int:
 
 
 def _of_large_states(older: str | None, newer: str | None, limit: int) -> Difference:
-    changes = _of_texts(older, newer)[: max(limit, 0)]
+    changes = _of_texts(older, newer)
     # Flags need to find a large state that was emptied or overwritten.
-    fields, newer_error = _fields(newer) if _most_values(newer) <= MAX_VALUES // 2 else ({"": None}, "")
-    emptied = not fields and not newer_error
-    return Difference(changes, 1, (), newer_error=newer_error, has_too_many_values=True, emptied=emptied)
+    fields, newer_error = _fields(newer) if _most_values(newer) <= MAX_VALUES else ({"": None}, "")
+    return Difference(
+        changes[: max(limit, 0)],
+        len(changes),
+        (),
+        newer_error=newer_error,
+        has_too_many_values=True,
+        emptied=not (fields or newer_error),
+    )
 
 
 def _of_texts(older: str | None, newer: str | None) -> tuple[FieldChange, ...]:

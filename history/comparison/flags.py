@@ -78,7 +78,8 @@ def flags_for(entry: Entry, older: Entry | None, difference: Difference | None =
     """
     before = predecessor(entry, older)
     if difference is None or before is None:
-        difference = diff(None if before is None else before.state, entry.state, limit=0)
+        # Without a predecessor, only the error of the newer state is used: equal texts are parsed and not compared.
+        difference = diff((entry if before is None else before).state, entry.state, limit=0)
     flags = {Flag.UNREADABLE} if difference.newer_error else set()
     if isinstance(entry, PendingHistory):
         flags.add(Flag.PENDING)

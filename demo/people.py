@@ -44,6 +44,10 @@ class Person(NamedTuple):
     family: str
     username: str
 
+    @property
+    def email(self) -> str:
+        return f"{self.username}@school.example"
+
 
 def people(count: int) -> Iterator[Person]:
     """Yield ``count`` different people, always the same in the same order."""

@@ -32,7 +32,8 @@ def log_view(
 
     The record has the logger ``history.views``, the level INFO and the attributes ``viewer_id``, ``page`` (the name of
     the URL), ``address``, which contains the versions or the filters, ``learner_id``, ``course``, ``usage_key`` and
-    ``row_id``. The last four are None or empty for the export of a list. Its message is one line of JSON with these.
+    ``row_id``. The last four are None or empty for the export of a list and for the repair of an incident. Its message
+    is one line of JSON with these.
     """
     if not conf.HISTORY_LOG_VIEWS:
         return

@@ -76,7 +76,13 @@ def _at_work(class_: Iterable[Person], password: str, term: Term) -> list[User]:
 def _account(person: Person, password: str, **permissions: bool) -> User:
     user, _ = User.objects.get_or_create(
         username=person.username,
-        defaults={"password": password, "first_name": person.given, "last_name": person.family, **permissions},
+        defaults={
+            "password": password,
+            "email": person.email,
+            "first_name": person.given,
+            "last_name": person.family,
+            **permissions,
+        },
     )
     return user
 

@@ -19,6 +19,7 @@ from history.admin.incident.forms import ConfirmationForm, CriteriaForm
 from history.admin.incident.preview import MAX_ROWS, Preview, preview, table
 from history.admin.permissions import HistoryAdmin
 from history.admin.urls import INCIDENT_URL
+from history.admin.viewing import log_view
 from history.exceptions import HistoryUnavailable, RestoreRefused
 from history.export import iso
 from history.incident.criteria import CRITERIA, command_line
@@ -47,6 +48,7 @@ def incident_page(model_admin: HistoryAdmin, request: HttpRequest) -> HttpRespon
     if not all(model_admin.has_incident_permission(request, row) for row in found.one_row_of_each_course()):
         criteria.add_error(None, _("The selection has entries of courses that you may not repair. Name your course."))
         return _page(model_admin, request, criteria, status=403)
+    log_view(request)
     if request.method == "POST":
         return _confirmed(model_admin, request, criteria, found)
     if request.GET.get("format") == JSON_LINES:

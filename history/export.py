@@ -12,7 +12,7 @@ from typing import Any
 from django.utils import timezone
 
 from history.models import Entry, PendingHistory
-from kvstore.staff.users import display_name, usernames_for
+from kvstore.staff.users import display_name, names_for
 
 COLUMNS = (
     *("student_module_id", "version", "action", "created", "learner_id", "course", "block", "block_type"),
@@ -110,7 +110,7 @@ def with_names(entries: Iterable[Entry], at_once: int = NAMED_AT_ONCE) -> Iterat
     entries = iter(entries)
     while batch := list(islice(entries, at_once)):
         users = (user for entry in batch for user in (entry.student_id, entry.actor_id))
-        names = usernames_for({user for user in users if user is not None})
+        names = names_for({user for user in users if user is not None})
         for entry in batch:
             yield entry, names
 

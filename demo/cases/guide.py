@@ -18,7 +18,7 @@ from demo.people import PASSWORD, STAFF
 from demo.sample_course import SAMPLE_COURSE, SPRING_TIDES, TWO_TIDES
 from history.api import Entry, HistoryUnavailable
 from history.models import PendingHistory
-from kvstore.staff.users import display_name, usernames_for
+from kvstore.staff.users import display_name, names_for
 
 CASES = {"lost_field": lost_field, "wrong_grade": wrong_grade, "deleted_row": deleted_row, "harmful_job": harmful_job}
 """cases that are versions of one request each, by their names in the template"""
@@ -79,7 +79,7 @@ def _described(found: dict[str, list[Entry]]) -> dict[str, Case]:
     """Return the cases that have versions, with the names of their people."""
     present = {name: entries for name, entries in found.items() if entries}
     firsts = [entries[0] for entries in present.values()]
-    names = usernames_for({user for entry in firsts for user in (entry.student_id, entry.actor_id) if user is not None})
+    names = names_for({user for entry in firsts for user in (entry.student_id, entry.actor_id) if user is not None})
     return {
         name: Case(
             entries,

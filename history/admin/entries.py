@@ -32,7 +32,7 @@ from kvstore.admin.ordering import IndexOrder
 from kvstore.admin.rendering import score_text
 from kvstore.staff.dates import format_moment
 from kvstore.staff.text import escape_unprintable
-from kvstore.staff.users import display_name, usernames_for
+from kvstore.staff.users import display_name, names_for
 
 # One learner's versions of a block have equal index columns; the id distinguishes them. It is unique in the partition
 # of a row. Entries of two rows of a learner may be mixed.
@@ -153,5 +153,5 @@ class PendingHistoryAdmin(EntryAdmin):
 
 
 def _with_usernames(entry: Any) -> Any:
-    entry.usernames = usernames_for({entry.student_id, entry.actor_id} - {None})
+    entry.usernames = names_for({entry.student_id, entry.actor_id} - {None})
     return entry

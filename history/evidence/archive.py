@@ -25,7 +25,7 @@ from history.reading.timeline import CurrentRow, timeline_of
 from kvstore.keys import BlockAddress, block_address
 from kvstore.models import StudentModule
 from kvstore.staff.text import score_text
-from kvstore.staff.users import display_name, usernames_for
+from kvstore.staff.users import display_name, names_for
 
 PAGE_SIZE = 20
 """versions in one query; their states may be large"""
@@ -150,7 +150,7 @@ def _write_page(
 def _about(
     learner_id: int, exporter_id: int | None, address: BlockAddress, row: StudentModule | None
 ) -> dict[str, Any]:
-    names = usernames_for({user for user in (learner_id, exporter_id) if user is not None})
+    names = names_for({user for user in (learner_id, exporter_id) if user is not None})
     return {
         "format": FORMAT,
         "product": f"{DISTRIBUTION} {_product_version()}",

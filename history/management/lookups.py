@@ -12,7 +12,7 @@ from kvstore.keys import BlockAddress, block_address, key_from_text
 from kvstore.staff.dates import InvalidFilterValue, earliest
 from kvstore.staff.page_urls import ADDRESS, keys_in
 from kvstore.staff.people import MAX_MATCHES, find_users
-from kvstore.staff.users import User, id_from_text, usernames_for
+from kvstore.staff.users import User, id_from_text, names_for
 
 ID_PREFIX = "id:"
 
@@ -26,7 +26,7 @@ class UsernameCache:
     def __call__(self, user_id: int) -> str:
         """Return the username; empty for a deleted user."""
         if user_id not in self._names:
-            self._names[user_id] = usernames_for({user_id}).get(user_id, "")
+            self._names[user_id] = names_for({user_id}).get(user_id, "")
         return self._names[user_id]
 
 

@@ -17,7 +17,7 @@ from kvstore.admin.search.meanings import AmbiguousSearch, InvalidSearch, merge
 from kvstore.admin.search.parsing import EXAMPLES, understand
 from kvstore.keys import contains_course_key
 from kvstore.staff.dates import format_moment
-from kvstore.staff.users import usernames_for
+from kvstore.staff.users import names_for
 
 AFTER, BEFORE = "after", "before"
 CURSOR_PARAMETERS = {AFTER: False, BEFORE: True}
@@ -154,7 +154,7 @@ class KeysetChangeList(ChangeList):
 
     def prepare_rows(self, rows: list[Any]) -> list[Any]:
         """Set ``usernames`` on the rows, read in one query."""
-        usernames = usernames_for({getattr(row, column) for row in rows for column in self.user_columns} - {None})
+        usernames = names_for({getattr(row, column) for row in rows for column in self.user_columns} - {None})
         for row in rows:
             row.usernames = usernames
         return rows

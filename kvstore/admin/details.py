@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from kvstore.admin.rendering import score_text
 from kvstore.staff.dates import format_moment
 from kvstore.staff.text import escape_unprintable
-from kvstore.staff.users import usernames_for
+from kvstore.staff.users import names_for
 
 
 def labelled_column(name: str, label: Any) -> Any:
@@ -57,7 +57,7 @@ class DetailPage:
 
     def _title(self, row: Any) -> str:
         if not hasattr(row, "usernames"):
-            row.usernames = usernames_for({row.student_id})
+            row.usernames = names_for({row.student_id})
         return self.title_of(row)
 
     def title_of(self, row: Any) -> str:

@@ -38,7 +38,7 @@ def id_from_text(text: str) -> int | None:
     return int(text) if is_id else None
 
 
-def usernames_for(ids: Collection[int]) -> dict[int, str]:
+def names_for(ids: Collection[int]) -> dict[int, str]:
     """Return, by id, the texts that name existing users on pages, ``First Last (username)``, in one query.
 
     Unprintable characters are escaped, and long names are shortened. Not a join: with one, the planner may leave the
@@ -48,7 +48,7 @@ def usernames_for(ids: Collection[int]) -> dict[int, str]:
 
 
 def display_name(user_id: int, usernames: Mapping[int, str]) -> str:
-    """Return the text of :func:`usernames_for`, or a placeholder for a deleted user."""
+    """Return the text of :func:`names_for`, or a placeholder for a deleted user."""
     return usernames.get(user_id) or _("user %(id)s, deleted") % {"id": user_id}
 
 

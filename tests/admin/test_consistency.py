@@ -90,6 +90,8 @@ def untranslated(template):
     template = re.sub(r"\{#.*?#\}|\{% comment.*?endcomment %\}", "", template, flags=re.DOTALL)
     template = re.sub(r"\{% blocktrans.*?endblocktrans(?:late)? %\}", "", template, flags=re.DOTALL)
     template = re.sub(r"\{% block (?:bodyclass|coltype) %\}.*?\{% endblock %\}", "", template, flags=re.DOTALL)
+    # Commands are typed in every language.
+    template = re.sub(r"<code>[^{<]*</code>", "", template)
     parser = TextParser()
     parser.feed(re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", template, flags=re.DOTALL))
     found = [word for text in parser.texts for word in WORD.findall(text.replace("&nbsp;", " "))]
@@ -228,7 +230,8 @@ class Pages(TestCase):
                 title = html.fromstring(response.content.decode()).findtext(".//title")
                 with self.subTest(url=url, title=title):
                     self.assertIn("amara", title)
-                    self.assertIn("tides", title)
+                    if "learner" not in parts:
+                        self.assertIn("tides", title)
 
 
 def shown_texts(response):

@@ -110,7 +110,7 @@ class Forbidden(RefusalTestCase):
 
 class NotFound(RefusalTestCase):
     def test_the_page_names_the_missing_row_or_version(self):
-        self.sign_in("view_studentmodulehistory")
+        self.sign_in("view_studentmodulehistory", "export_studentmodulehistory")
         for url, sentence in (
             (page("timeline", 10**9), "Row 1000000000 of learners&#x27; state does not exist and never did."),
             (page("version", self.row.pk, 7), f"Row {self.row.pk} has no version 7."),

@@ -22,7 +22,7 @@ from kvstore.exceptions import UnusableKey
 from kvstore.keys import key_from_text
 from kvstore.models import StudentModule
 from kvstore.staff.text import shorten
-from kvstore.staff.users import MAX_ID, display_name, usernames_for
+from kvstore.staff.users import MAX_ID, display_name, names_for
 
 VIEW = "has_view_permission"
 RESTORE = "has_restore_permission"
@@ -160,7 +160,7 @@ def block_page(
 
 def usernames_on(owner: RowOwner, entries: list[Any]) -> dict[int, str]:
     """Return the usernames of the learner and of the actors, in one query."""
-    return usernames_for({owner.student_id, *(entry.actor_id for entry in entries if entry.actor_id is not None)})
+    return names_for({owner.student_id, *(entry.actor_id for entry in entries if entry.actor_id is not None)})
 
 
 def _row_url(site_name: str, row_id: int) -> str:

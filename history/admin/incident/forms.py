@@ -35,10 +35,8 @@ class CriteriaForm(forms.Form):
     actor = _text(gettext_lazy("Actor"), gettext_lazy("A username, an e-mail address, or id:NUMBER."))
     request_id = _text(gettext_lazy("Request"), gettext_lazy("To undo a repair: the id of the repair."))
     recorded_reason = _text(gettext_lazy("Recorded reason"), gettext_lazy("Exactly as in the history."))
-    since = _text(gettext_lazy("From"), gettext_lazy("Included."), "2026-01-31 22:00")
-    until = _text(
-        gettext_lazy("Until"), gettext_lazy("Not included; for a date, the end of the day."), "2026-02-01 06:00"
-    )
+    since = _text(gettext_lazy("From"), gettext_lazy("Included."), "2026-01-31")
+    until = _text(gettext_lazy("Until"), gettext_lazy("Not included; for a date, the end of the day."), "2026-02-01")
     keep_grades = forms.BooleanField(label=gettext_lazy("Keep the present grades"), required=False)
 
     selection: Selection

@@ -19,7 +19,7 @@ from history.incident.repair import repair
 from history.incident.results import Change, GradeKind, Repair, RepairedRow, RepairResult
 from history.incident.search import find_rows
 from history.incident.selection import Selection
-from kvstore.staff.users import display_name, usernames_for
+from kvstore.staff.users import display_name, names_for
 
 MAX_ROWS = 500
 """rows that the page previews and repairs; the command has no limit"""
@@ -82,7 +82,7 @@ def preview(selection: Selection, *, keep_grades: bool) -> Preview:
 
 def table(model_admin: HistoryAdmin, rows: list[RepairedRow]) -> list[dict[str, Any]]:
     """Return the values of a table of rows, with the names of the learners from one query."""
-    names = usernames_for({row.learner_id for row in rows})
+    names = names_for({row.learner_id for row in rows})
     return [
         {
             "row": row,

@@ -34,7 +34,7 @@ from kvstore.admin.links import learner_url
 from kvstore.exceptions import UnusableKey
 from kvstore.keys import key_from_text
 from kvstore.staff.dates import InvalidFilterValue, earliest, input_value
-from kvstore.staff.users import MAX_ID, display_name, usernames_for
+from kvstore.staff.users import MAX_ID, display_name, names_for
 
 
 class Request(NamedTuple):
@@ -100,7 +100,7 @@ def _courses_page(model_admin: HistoryAdmin, request: HttpRequest, user_id: int,
     except HistoryUnavailable:
         unavailable = True
     found = courses_of(user_id, traces)
-    names = usernames_for({user_id})
+    names = names_for({user_id})
     if not names and not found.courses and not unavailable:
         raise Http404(_("User %(id)s does not exist and has no history.") % {"id": user_id})
     courses = [course for course in found.courses if model_admin.has_view_permission(request, course)]
@@ -141,7 +141,7 @@ def _blocks_page(
     blocks = [_block(row, versions.get(str(row.module_state_key), []), asked.moment) for row in page.rows]
     former = deleted_blocks(deleted[:MAX_DELETED], versions)
     actors = {block.actor_id for block in (*blocks, *former)} - {None}
-    names = usernames_for({user_id, *(actor for actor in actors if actor is not None)})
+    names = names_for({user_id, *(actor for actor in actors if actor is not None)})
     may_restore = model_admin.has_restore_permission(request, Course(course, 0))
     return _page(
         model_admin,

@@ -9,7 +9,7 @@ from kvstore.admin.search.blocks import block_by_id, block_limit
 from kvstore.admin.search.meanings import SHOWN, Candidate, InvalidSearch, Meaning
 from kvstore.admin.search.terms import PEOPLE, USER_ID, Term
 from kvstore.staff import people
-from kvstore.staff.users import display_name, id_from_text, usernames_for
+from kvstore.staff.users import display_name, id_from_text, names_for
 
 
 def named(group: Sequence[Term], course: Any) -> Iterator[Meaning]:
@@ -40,7 +40,7 @@ def _person_by_id(group: Sequence[Term]) -> Meaning | None:
     is_name = user_id is not None and not text.startswith(USER_ID) and people.find_by_index(text)
     if user_id is None or is_name or others:
         return None
-    label = display_name(user_id, usernames_for({user_id}))
+    label = display_name(user_id, names_for({user_id}))
     return Meaning(PEOPLE[group[0].kind], group[0].raw, [Candidate(user_id, label, group[0].raw)])
 
 

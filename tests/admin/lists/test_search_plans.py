@@ -11,8 +11,8 @@ from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
 
 from history.models import StudentModuleHistory
-from kvstore.admin import choices
 from kvstore.admin.changelist import KeysetChangeList
+from kvstore.admin.search import choices
 from kvstore.admin.search.block_ids import find_blocks
 from kvstore.models import StudentModule
 from kvstore.querysets import unguarded

@@ -1,4 +1,4 @@
-"""Pages of entries, with usernames and changes, without entries that were rolled back, and filtered by flags."""
+"""Pages of entries, with names and changes, without entries that were rolled back, and filtered by flags."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class CommittedChangeList(EntryChangeList):
 
 
 class ExportedChangeList(CommittedChangeList):
-    """All entries of a list, from its beginning, with states and without usernames."""
+    """All entries of a list, from its beginning, with states and without names."""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         self.root_queryset = self.root_queryset.defer(None)

@@ -1,4 +1,4 @@
-"""The admins of entries. They read entries from the history database, and usernames and versions from `default`."""
+"""The admins of entries. They read entries from the history database, and names and versions from `default`."""
 
 from functools import partial
 from typing import Any, ClassVar
@@ -66,7 +66,7 @@ class EntryAdmin(HistoryAdmin, StatePage):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         entry = super().get_object(request, object_id, from_field)
-        return entry and _with_usernames(entry)
+        return entry and _with_names(entry)
 
     @admin.display(description=gettext_lazy("time"))
     def when(self, entry: Any) -> str:
@@ -79,7 +79,7 @@ class EntryAdmin(HistoryAdmin, StatePage):
 
     @admin.display(description=gettext_lazy("actor"), empty_value="-")
     def actor(self, entry: Any) -> str | None:
-        return None if entry.actor_id is None else display_name(entry.actor_id, entry.usernames)
+        return None if entry.actor_id is None else display_name(entry.actor_id, entry.names)
 
     @admin.display(description=gettext_lazy("change"))
     def change(self, entry: Any) -> SafeString:
@@ -106,7 +106,7 @@ class EntryAdmin(HistoryAdmin, StatePage):
 
     @admin.display(description=gettext_lazy("timeline"))
     def timeline(self, entry: Any) -> SafeString:
-        learner = display_name(entry.student_id, entry.usernames)
+        learner = display_name(entry.student_id, entry.names)
         return timeline_link(self.admin_site, entry.student_module_id, self.block(entry), learner)
 
 
@@ -137,9 +137,9 @@ class StudentModuleHistoryAdmin(EntryAdmin):
         return ExportedChangeList if match and match.url_name == EXPORT_URL else CommittedChangeList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        # Only the entry is read under the history's timeout; usernames are in another database.
+        # Only the entry is read under the history's timeout; names are in another database.
         entry = read_history(lambda: ReadOnlyAdmin.get_object(self, request, object_id, from_field))
-        return _with_usernames(entry) if entry is not None and committed([entry]) else None
+        return _with_names(entry) if entry is not None and committed([entry]) else None
 
 
 class PendingHistoryAdmin(EntryAdmin):
@@ -152,6 +152,6 @@ class PendingHistoryAdmin(EntryAdmin):
     )
 
 
-def _with_usernames(entry: Any) -> Any:
-    entry.usernames = names_for({entry.student_id, entry.actor_id} - {None})
+def _with_names(entry: Any) -> Any:
+    entry.names = names_for({entry.student_id, entry.actor_id} - {None})
     return entry

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from history.admin.block.pages import PresentRow, page_url, present_row, usernames_on
+from history.admin.block.pages import PresentRow, names_on, page_url, present_row
 from history.admin.block.steps import read_steps
 from history.admin.block.version_summary import summarize_step
 from history.admin.entries import StudentModuleHistoryAdmin
@@ -49,7 +49,7 @@ class RecordedStudentModuleAdmin(StatePage, StudentModuleAdmin):
 
     @admin.display(description=gettext_lazy("timeline"))
     def timeline(self, row: Any) -> SafeString:
-        return timeline_link(self.admin_site, row.pk, self.block(row), display_name(row.student_id, row.usernames))
+        return timeline_link(self.admin_site, row.pk, self.block(row), display_name(row.student_id, row.names))
 
     def render_change_form(
         self,
@@ -123,7 +123,7 @@ def _versions(
     entries_admin: StudentModuleHistoryAdmin, request: HttpRequest, owner: RowOwner, row_id: int
 ) -> dict[str, Any]:
     steps = read_steps(owner, count=SHOWN_STEPS).steps
-    names = usernames_on(owner, [entry for step in steps for entry in step.versions])
+    names = names_on(owner, [entry for step in steps for entry in step.versions])
     return {
         "steps": [summarize_step(entries_admin, step.versions, step.older, names) for step in steps],
         "completeness": completeness(owner, row_id, recent_versions(owner)),

@@ -80,7 +80,7 @@ class ReadOnlyAdmin(DetailPage, admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=gettext_lazy("learner"))
     def learner(self, row: Any) -> str:
-        return learner_link(self.admin_site, row.student_id, row.usernames, row.course_id)
+        return learner_link(self.admin_site, row.student_id, row.names, row.course_id)
 
     @admin.display(description=gettext_lazy("course"))
     def course(self, row: Any) -> str:

@@ -153,10 +153,10 @@ class KeysetChangeList(ChangeList):
         return EXAMPLES
 
     def prepare_rows(self, rows: list[Any]) -> list[Any]:
-        """Set ``usernames`` on the rows, read in one query."""
-        usernames = names_for({getattr(row, column) for row in rows for column in self.user_columns} - {None})
+        """Set ``names`` on the rows, read in one query."""
+        names = names_for({getattr(row, column) for row in rows for column in self.user_columns} - {None})
         for row in rows:
-            row.usernames = usernames
+            row.names = names
         return rows
 
     def read_page(self, cursor: Cursor | None) -> Page:

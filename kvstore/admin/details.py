@@ -56,8 +56,8 @@ class DetailPage:
         return response
 
     def _title(self, row: Any) -> str:
-        if not hasattr(row, "usernames"):
-            row.usernames = names_for({row.student_id})
+        if not hasattr(row, "names"):
+            row.names = names_for({row.student_id})
         return self.title_of(row)
 
     def title_of(self, row: Any) -> str:

@@ -24,7 +24,7 @@ def learner_url(site: AdminSite, user_id: int, course_id: Any = None) -> str:
     return address if course_id is None else f"{address}?{urlencode({'course': str(course_id)})}"
 
 
-def learner_link(site: AdminSite, user_id: int, usernames: Mapping[int, str], course_id: Any = None) -> str:
+def learner_link(site: AdminSite, user_id: int, names: Mapping[int, str], course_id: Any = None) -> str:
     """Return the name of a learner as HTML, a link to the learner's page if the site has one."""
-    name, address = display_name(user_id, usernames), learner_url(site, user_id, course_id)
+    name, address = display_name(user_id, names), learner_url(site, user_id, course_id)
     return format_html('<a href="{}">{}</a>', address, name) if address else name

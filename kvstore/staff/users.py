@@ -47,9 +47,9 @@ def names_for(ids: Collection[int]) -> dict[int, str]:
     return {person.pk: person.label for person in people_in(all_users().filter(pk__in=ids))} if ids else {}
 
 
-def display_name(user_id: int, usernames: Mapping[int, str]) -> str:
+def display_name(user_id: int, names: Mapping[int, str]) -> str:
     """Return the text of :func:`names_for`, or a placeholder for a deleted user."""
-    return usernames.get(user_id) or _("user %(id)s, deleted") % {"id": user_id}
+    return names.get(user_id) or _("user %(id)s, deleted") % {"id": user_id}
 
 
 def all_users() -> Any:

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
-from history.admin.block.pages import block_page, get_owner_or_404, page_url, usernames_on, version_key
+from history.admin.block.pages import block_page, get_owner_or_404, names_on, page_url, version_key
 from history.admin.block.version import version_of, with_full_state
 from history.admin.block.version_summary import summarize_version
 from history.admin.permissions import HistoryAdmin
@@ -31,7 +31,7 @@ def comparison_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int
         return HttpResponseRedirect(page_url(model_admin, "timeline", row_id))
     # Both are read from this learner's timeline of this block: keys of other rows are not found.
     older, newer = (version_of(owner, *key, prepare=with_full_state) for key in sorted(filter(None, keys)))
-    names = usernames_on(owner, [older, newer])
+    names = names_on(owner, [older, newer])
     summary = summarize_version(model_admin, newer, older, names, is_adjacent=False)
     # Lines of a state that is not JSON are its stored text.
     has_lines = summary.is_readable or model_admin.has_export_permission(request, owner)

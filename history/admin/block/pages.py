@@ -158,8 +158,8 @@ def block_page(
     return TemplateResponse(request, f"admin/xblock_history/{template}.html", shared | context, status=status)
 
 
-def usernames_on(owner: RowOwner, entries: list[Any]) -> dict[int, str]:
-    """Return the usernames of the learner and of the actors, in one query."""
+def names_on(owner: RowOwner, entries: list[Any]) -> dict[int, str]:
+    """Return the names of the learner and of the actors, in one query."""
     return names_for({owner.student_id, *(entry.actor_id for entry in entries if entry.actor_id is not None)})
 
 

@@ -18,9 +18,9 @@ from history.admin.block.pages import (
     block_page,
     entry_url,
     get_owner_or_404,
+    names_on,
     page_url,
     rows_of,
-    usernames_on,
     with_grade,
 )
 from history.admin.block.version import version_of, with_full_state
@@ -96,7 +96,7 @@ def _preview(
     model_admin: HistoryAdmin, request: HttpRequest, owner: RowOwner, entry: Any, form: RestoreForm, status: int
 ) -> HttpResponseBase:
     row = _row(owner)
-    names = usernames_on(owner, [entry])
+    names = names_on(owner, [entry])
     is_too_large = entry.size is not None and entry.small_state is None
     comparison = _comparison(row, entry, is_too_large=is_too_large)
     wanted = (form.data if form.is_bound else request.GET).get("grade", "")

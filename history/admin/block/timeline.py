@@ -18,9 +18,9 @@ from history.admin.block.pages import (
     entry_url,
     get_owner_or_404,
     key_of,
+    names_on,
     page_url,
     present_row,
-    usernames_on,
 )
 from history.admin.block.steps import Scan, read_steps
 from history.admin.block.timeline_address import TimelineAddress
@@ -60,7 +60,7 @@ def timeline_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int) 
     filters = TimelineFilters(request.GET, auto_id="filter-%s")
     address = TimelineAddress(request.GET, filters.parameters, row_id)
     scan = _scan(owner, filters, address)
-    names = usernames_on(owner, [entry for step in scan.steps for entry in step.versions])
+    names = names_on(owner, [entry for step in scan.steps for entry in step.versions])
     steps, oldest = _selected(model_admin, scan, filters, names)
     outline = recent_versions(owner)
     return block_page(

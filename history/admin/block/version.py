@@ -16,8 +16,8 @@ from history.admin.block.pages import (
     entry_url,
     get_owner_or_404,
     log_view_of,
+    names_on,
     page_url,
-    usernames_on,
 )
 from history.admin.block.version_summary import summarize_version
 from history.admin.permissions import HistoryAdmin
@@ -41,7 +41,7 @@ def version_page(model_admin: HistoryAdmin, request: HttpRequest, row_id: int, v
     owner = get_owner_or_404(model_admin, request, row_id)
     digest = request.GET.get("digest", "")
     newer, entry, older = _neighbours(owner, row_id, version, digest)
-    names = usernames_on(owner, [entry])
+    names = names_on(owner, [entry])
     state = entry.small_state
     may_export = model_admin.has_export_permission(request, owner)
     return block_page(

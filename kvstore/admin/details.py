@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from kvstore.admin.rendering import score_text
 from kvstore.staff.dates import format_moment
 from kvstore.staff.text import escape_unprintable
-from kvstore.staff.users import names_for
+from kvstore.staff.users import display_name, names_for
 
 
 def labelled_column(name: str, label: Any) -> Any:
@@ -61,7 +61,7 @@ class DetailPage:
         return self.title_of(row)
 
     def title_of(self, row: Any) -> str:
-        names = {"version": row.version, "block": self.block(row), "learner": self.learner(row)}
+        names = {"version": row.version, "block": self.block(row), "learner": display_name(row.student_id, row.names)}
         return _("Version %(version)s of %(block)s for %(learner)s") % names
 
     @admin.display(description=gettext_lazy("grade"))

@@ -14,6 +14,7 @@ from kvstore.admin.filters import CourseFilter, GradeFilter, ModifiedFilter, Typ
 from kvstore.admin.ordering import IndexOrder
 from kvstore.admin.rendering import labelled
 from kvstore.staff.dates import format_moment
+from kvstore.staff.users import display_name
 
 
 class StudentModuleAdmin(ReadOnlyAdmin):
@@ -39,7 +40,10 @@ class StudentModuleAdmin(ReadOnlyAdmin):
         return labelled(_("Last change"), format_moment(row.modified))
 
     def title_of(self, row: Any) -> str:
-        return _("State of %(block)s for %(learner)s") % {"block": self.block(row), "learner": self.learner(row)}
+        return _("State of %(block)s for %(learner)s") % {
+            "block": self.block(row),
+            "learner": display_name(row.student_id, row.names),
+        }
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         match = request.resolver_match

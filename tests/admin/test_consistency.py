@@ -230,6 +230,7 @@ class Pages(TestCase):
                 title = html.fromstring(response.content.decode()).findtext(".//title")
                 with self.subTest(url=url, title=title):
                     self.assertIn("amara", title)
+                    self.assertNotIn("<", title)
                     if "learner" not in parts:
                         self.assertIn("tides", title)
 

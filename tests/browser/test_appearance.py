@@ -5,7 +5,9 @@ from urllib.parse import quote, urlencode
 
 from django.contrib.admin import site
 from django.contrib.auth.models import Group
+from django.test import override_settings
 from django.urls import reverse
+from django.utils import translation
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions
 
@@ -106,6 +108,18 @@ class Appearance(BrowserTestCase):
             with self.subTest(page=name):
                 self.assertEqual(self.browser.execute_script("return innerWidth"), 360)
                 self.assertEqual(self.browser.execute_script(TOO_WIDE), [])
+
+    def test_pages_from_right_to_left_fit_and_have_no_grave_fault(self) -> None:
+        for width in (1280, 390):
+            resize(self.browser, width, 900)
+            for name, path in self.pages().items() | self.lists().items():
+                with translation.override("ar"), override_settings(LANGUAGE_CODE="ar"):
+                    self.open(path)
+                    self.browser.execute_script(OPEN)
+                    with self.subTest(page=name, width=width):
+                        self.assertEqual(self.browser.execute_script("return document.dir"), "rtl")
+                        self.assertEqual(self.browser.execute_script(TOO_WIDE), [])
+                        self.assertEqual(faults(self.browser), {})
 
     def test_without_the_history_database_pages_report_it(self) -> None:
         with history_outage():

@@ -88,12 +88,17 @@ def newest_versions(
 
 
 def losses_in(versions: Sequence[Any]) -> Losses:
-    """Return the flags of the newest COMPARED versions of a block, given newest first with one more."""
-    flags, before = set(), None
+    """Return the flags of the newest COMPARED versions of a block, given newest first with one more.
+
+    Consecutive losses by one request count as one loss.
+    """
+    flags: set[Flag] = set()
+    before, request_id = None, ""
     for entry, older in pairwise([*versions, None] if len(versions) <= COMPARED else versions):
         difference = UNKNOWN if _is_unread(entry) or (older is not None and _is_unread(older)) else None
         found = set(flags_for(entry, older, difference)).intersection(LOSSES)
-        before = before or (older if found else None)
+        if found and (before is None or (before is entry and entry.request_id and entry.request_id == request_id)):
+            before, request_id = older, entry.request_id
         flags |= found
     return Losses(tuple(flag for flag in LOSSES if flag in flags), before)
 

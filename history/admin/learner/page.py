@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
-from history.admin.block.pages import entry_url, page_url
+from history.admin.block.pages import entry_url, page_url, with_grade
 from history.admin.learner.blocks import (
     MAX_DELETED,
     Block,
@@ -185,7 +185,7 @@ def _shown(model_admin: HistoryAdmin, block: Block, names: dict[int, str], *, ma
         actor="" if block.actor_id is None else display_name(block.actor_id, names),
         timeline_url="" if block.row_id is None else page_url(model_admin, "timeline", block.row_id),
         version_url="" if block.entry is None else entry_url(model_admin, "version", block.entry),
-        restore_url=entry_url(model_admin, "restore", before) if before is not None and may_restore else "",
+        restore_url=with_grade(entry_url(model_admin, "restore", before)) if before is not None and may_restore else "",
     )
 
 

@@ -89,6 +89,15 @@ class LearnerPage(Lists, TestCase):
         self.assertEqual((gone.block.version, gone.block.losses.before.version), (2, 1))
         self.assertEqual(self.client.get(gone.restore_url).status_code, 200)
 
+    def test_consecutive_losses_by_one_request_are_one_loss(self):
+        self.set("amara", usage("kept"), answer="b")
+        set_score(self.amara.pk, usage("kept"), 2, 2)
+        with change_context(request_id="job-17"):
+            DjangoXBlockUserStateClient().delete("amara", usage("kept"), fields=["answer"])
+            set_score(self.amara.pk, usage("kept"), 0, 2)
+        losses = self.shown()["kept"].block.losses
+        self.assertEqual((losses.before.fields["answer"], losses.before.grade), ("b", 2))
+
     def test_links_open_the_timeline_the_version_and_the_restore_page(self):
         for row in (*self.shown().values(), *self.shown("deleted").values()):
             for address in (row.timeline_url, row.version_url, row.restore_url):

@@ -342,7 +342,7 @@ class Names(Lists, TestCase):
         UserFactory(username="tariq.aziz", first_name="Tariq")
         with mock.patch("kvstore.admin.search.choices.MOST_COUNTED", 1):
             response = self.page(STATE_LIST, q="tariq")
-        self.assertContains(response, "more than 1 rows")
+        self.assertContains(response, "more than 1 in this list")
 
     def test_a_choice_of_actors_counts_in_the_first_rows_of_the_list(self):
         UserFactory(username="oskar.two", first_name="Oskar")

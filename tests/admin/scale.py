@@ -1,6 +1,7 @@
 """Fills two databases of PostgreSQL or MariaDB with three million entries, and measures the admin over them.
 
     DATABASE_URL=... HISTORY_DATABASE_URL=... python -m tests.admin.scale [--rows 300000] [--versions 10] [--no-fill]
+        [--only TEXT]
 
 Both databases must be migrated; filled, too, with --no-fill. Prints a Markdown table: for each page the median and the
 slowest of its warm runs in milliseconds, its queries on each database, and how many of them count rows. Courses follow
@@ -12,7 +13,7 @@ import os
 import re
 import statistics
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -105,6 +106,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=LEARNERS * BLOCKS)
     parser.add_argument("--versions", type=int, default=10)
     parser.add_argument("--no-fill", action="store_true")
+    parser.add_argument("--only", default="", help="measure the pages with this text in their names")
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
@@ -113,7 +115,7 @@ def main() -> None:
     setup_test_environment()
     if not options.no_fill:
         fill(options.rows, options.versions)
-    report(options.rows * options.versions)
+    report(options.rows * options.versions, options.only)
 
 
 def fill(rows: int, versions: int) -> None:
@@ -163,7 +165,7 @@ def lengthen(state: Any, history: Any) -> None:
         )
 
 
-def report(entries: int) -> None:
+def report(entries: int, only: str) -> None:
     from django.contrib.auth import get_user_model
     from django.test import Client
 
@@ -173,7 +175,8 @@ def report(entries: int) -> None:
     print("| page | median ms | slowest ms | queries default | history | COUNT | rows shown |")
     print("|---|---|---|---|---|---|---|")
     for name, address in pages():
-        print(f"| {name} | {' | '.join(str(value) for value in measured(client, address))} |", flush=True)
+        if only in name:
+            print(f"| {name} | {' | '.join(str(value) for value in measured(client, address))} |", flush=True)
 
 
 def measured(client: Any, address: str) -> tuple[Any, ...]:
@@ -219,6 +222,17 @@ def pages() -> list[tuple[str, str]]:
         "learner: and course:": f"learner:learner30 course:{course}",
         "id:": "id:4711",
         "nobody": "nobody",
+        "a last name": "FAMILY30",
+        "a part of a name": "amily1234",
+        "first and last name": "first30 family30",
+        "a short block id": "b7",
+        "a short block id and a name": "family30 b7",
+    }
+    of_entries = {
+        "actor:": "actor:learner30",
+        "reason:": "reason:regrade",
+        "request:": "request:request-4711-3",
+        "request: and course:": f"request:nightly-job course:{course}",
     }
     filters = {
         "course": {"course": course},
@@ -248,12 +262,44 @@ def pages() -> list[tuple[str, str]]:
     of_history = {
         "action: created": {"action": "created"},
         "action: restored, none": {"action": "restored"},
-        "flag: any, none": {"flag": "any"},
-        "flag: grade decreased, none": {"flag": "grade-decreased"},
-        "course and flag: any, none": {"course": old_course, "flag": "any"},
+        "flag: any": {"flag": "any"},
+        "flag: emptied": {"flag": "answers-emptied"},
+        "flag: grade decreased": {"flag": "grade-decreased"},
+        "flag: attempts decreased, none": {"flag": "attempts-decreased"},
+        "course and flag: any": {"course": old_course, "flag": "any"},
+        **{f"search by {name}": {"q": text} for name, text in of_entries.items()},
     }
     measured += [(f"history: {name}", f"{HISTORY_LIST}?{urlencode(query)}") for name, query in of_history.items()]
-    return measured + block_pages()
+    return measured + learner_pages(course) + incident_pages(course) + block_pages()
+
+
+def learner_pages(course: str) -> list[tuple[str, str]]:
+    from django.urls import reverse
+
+    url = reverse("admin:xblock_history_learner", args=[30])
+    return [
+        ("learner: courses", url),
+        ("learner: blocks of a course", f"{url}?{urlencode({'course': course})}"),
+        ("learner: blocks a month ago", f"{url}?{urlencode({'course': course, 'moment': month_ago()})}"),
+    ]
+
+
+def incident_pages(course: str) -> list[tuple[str, str]]:
+    from django.urls import reverse
+
+    url = reverse("admin:xblock_history_incident")
+    return [
+        ("incident: the form", url),
+        (
+            "incident: request of a course, 10 rows",
+            f"{url}?{urlencode({'request_id': 'nightly-job', 'course': course})}",
+        ),
+        ("incident: request alone, too many entries to search", f"{url}?{urlencode({'request_id': 'nightly-job'})}"),
+    ]
+
+
+def month_ago() -> str:
+    return (datetime.now(UTC) - timedelta(days=30)).strftime("%Y-%m-%d")
 
 
 def block_pages() -> list[tuple[str, str]]:

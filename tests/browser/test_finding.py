@@ -47,7 +47,7 @@ class Finding(BrowserTestCase):
         self.assertEqual((self.column("learner"), self.column("block")), ({"amara"}, {"spring-tides"}))
         self.assertEqual(len(self.texts(ROWS)), 6)
         self.follow("Timeline")
-        self.assertEqual(self.find("h1").text, "Timeline")
+        self.assertEqual(self.find("h1").text, "Timeline of spring-tides for amara")
         self.assertIn("amara", self.find(".history-owner").text)
 
     def test_the_address_of_a_courseware_page_finds_the_block_on_it(self) -> None:

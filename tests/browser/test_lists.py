@@ -29,7 +29,7 @@ return [...document.querySelectorAll(arguments[0])].filter(element => {
 LONG = "a-word-of-many-letters-" * 10
 CELLS = ("learner", "block", "course", "timeline")
 OF_HISTORY = (*CELLS, "labelled_version", "change", "scores", "actor", "reason", "request_id", "when")
-OF_STATE = (*CELLS, "id", "labelled_score", "labelled_version", "labelled_time")
+OF_STATE = (*CELLS, "row_id", "labelled_score", "labelled_version", "labelled_time")
 
 
 class Lists(BrowserTestCase):

@@ -20,13 +20,14 @@ PART = "const box = document.querySelector(arguments[0]).getBoundingClientRect()
 
 
 def main(site: str = SITE, folder: str = str(IMAGES)) -> None:
-    """Take every picture, of the pages that the demo's first case links to."""
+    """Take every picture, of the pages that the demo's first case and the incident link to."""
     images = Path(folder)
     with chromium() as browser:
         _sign_in(browser, site)
         browser.get(f"{site}/cases/")
         links = browser.find_elements(By.CSS_SELECTOR, f"[aria-labelledby={CASE}] a")
         found, timeline, compare, restore = [link.get_attribute("href") for link in links]
+        incident = browser.find_element(By.CSS_SELECTOR, "a[href*=incident]").get_attribute("href")
         browser.get(found)
         _picture(browser, images / "history-list.png", 1280, 820)
         browser.get(timeline)
@@ -36,6 +37,11 @@ def main(site: str = SITE, folder: str = str(IMAGES)) -> None:
         browser.get(restore)
         browser.find_element(By.NAME, "reason").send_keys("The regrade was wrong, see ticket 17")
         _picture(browser, images / "restore.png", 1200)
+        browser.get(incident)
+        _picture(browser, images / "incident.png", 1200, 1100)
+        browser.get(timeline)
+        browser.get(browser.find_element(By.CSS_SELECTOR, ".history-owner a").get_attribute("href"))
+        _picture(browser, images / "learner.png", 1200)
         prefer(browser, "dark")
         browser.get(timeline)
         _picture(browser, images / "timeline-dark.png", 420, 1250)

@@ -25,7 +25,7 @@ __all__ = [
 
 
 # UserAdmin takes a type parameter only in the type checker's stubs.
-class LinkedUserAdmin(LearnerLinkMixin, UserAdmin):  # type: ignore[type-arg]
+class LinkedUserAdmin(LearnerLinkMixin, UserAdmin):  # type: ignore[type-arg]  # a parameter of the stubs only
     """Django's admin of users, with the link to the learner's page."""
 
 

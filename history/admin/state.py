@@ -51,19 +51,8 @@ class RecordedStudentModuleAdmin(StatePage, StudentModuleAdmin):
     def timeline(self, row: Any) -> SafeString:
         return timeline_link(self.admin_site, row.pk, self.block(row), display_name(row.student_id, row.names))
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002  Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002  likewise
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        if isinstance(obj, StudentModule):
-            context |= self.history_of(request, obj)
-        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
-        return response
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return super().page_context(request, row) | self.history_of(request, row)
 
     def history_of(self, request: HttpRequest, row: StudentModule) -> dict[str, Any]:
         """Return the context of the row's history; during an outage, the error and the number of pending entries."""

@@ -9,7 +9,7 @@ import logging
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -58,22 +58,12 @@ class StatePage(ReadOnlyAdmin):
         """Return whether the user may see the stored text of the state."""
         return request.user.has_perm("xblock_history.export_studentmodulehistory")
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,  # noqa: FBT001, FBT002  Django's signature
-        change: bool = False,  # noqa: FBT001, FBT002  likewise
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
-        if obj is not None:
-            obj.may_show_stored_text = self.has_export_permission(request, obj)
-            row_id = getattr(obj, "student_module_id", obj.pk)
-            viewed = {"learner_id": obj.student_id, "course": obj.course_id, "block": obj.module_state_key}
-            log_view(request, **viewed, row_id=row_id)
-        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
-        return response
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        row.may_show_stored_text = self.has_export_permission(request, row)
+        row_id = getattr(row, "student_module_id", row.pk)
+        viewed = {"learner_id": row.student_id, "course": row.course_id, "block": row.module_state_key}
+        log_view(request, **viewed, row_id=row_id)
+        return super().page_context(request, row)
 
     @admin.display(description=gettext_lazy("state"))
     def readable_state(self, row: Any) -> str:

@@ -30,9 +30,13 @@ def labelled_column(name: str, label: Any) -> Any:
 class DetailPage:
     """Fields of a page with labels for staff, and titles with the learner and the block."""
 
-    # Of the admin that this class is mixed into.
+    # Of the ModelAdmin that this class is mixed into, which the type checker does not know.
     learner: Any
     block: Any
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return what the page of a row adds to Django's context."""
+        return {"title": self._title(row), "subtitle": None}
 
     def render_change_form(
         self,
@@ -44,7 +48,7 @@ class DetailPage:
         obj: Model | None = None,
     ) -> HttpResponse:
         if obj is not None:
-            context |= {"title": self._title(obj), "subtitle": None}
+            context |= self.page_context(request, obj)
         response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)  # type: ignore[misc]
         return response
 

@@ -58,7 +58,7 @@ def _explain_kept_state(request: HttpRequest, learner_id: int) -> None:
     # The confirmed deletion ends with a page that has no messages.
     if getattr(request, "kept_state_is_explained", False) or request.POST.get("post"):
         return
-    request.kept_state_is_explained = True  # type: ignore[attr-defined]
+    request.kept_state_is_explained = True  # type: ignore[attr-defined]  # set here only
     deletion = f"get_user_model().objects.get(pk={learner_id}).delete()"
     command = f'manage.py shell -c "from django.contrib.auth import get_user_model; {deletion}"'
     sentence = _(

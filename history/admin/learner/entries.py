@@ -77,6 +77,7 @@ def newest_versions(
     of_course |= {} if until is None else {"created__lte": until}
     # Pending entries first: an entry may be delivered between the two queries.
     pending = on_primary(PendingHistory).filter(module_state_key__in=keys, **of_course)
+    # The stubs do not know the methods of our query sets.
     entries = list(pending.with_state_up_to(COMPARED_BYTES))  # type: ignore[attr-defined]
     entries += read_history(lambda: _newest_delivered(of_course, keys))
     stored = {entry.key: entry for entry in reversed(entries)}.values()

@@ -20,6 +20,7 @@ class LearnerLinkMixin:
     Keeps the template of the page, also one of the project.
     """
 
+    # Of the ModelAdmin that this class is mixed into, which the type checker does not know.
     admin_site: Any
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:

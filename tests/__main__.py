@@ -3,8 +3,8 @@
     python -m tests [--require-all] [arguments of manage.py test ...]
 
 The databases are tested at the same time, each in a process of its own, which prints its output when it ends. Tests
-that may not query a database run in the process for SQLite only. Tests of faults have a process of their own, because
-they wait for the PostgreSQL servers that they start and stop.
+whose result cannot depend on the database run in the process for SQLite only. Tests of faults have a process of their
+own, because they wait for the PostgreSQL servers that they start and stop.
 
 TEST_POSTGRES_URL and TEST_MARIADB_URL locate the servers and name the account; the names of the databases
 are added. TEST_POSTGRES_HISTORY_URL and TEST_MARIADB_HISTORY_URL may name a second server for the history. With
@@ -70,8 +70,8 @@ def planned_runs() -> tuple[dict[str, Run], list[str]]:
         if problem:
             lines.append(f"{name}: NOT TESTED, {problem}")
         else:
-            queries_only = [] if name == "SQLite" else ["--queries-only"]
-            runs[name] = Run(urls, ["--exclude-tag=faults", *queries_only])
+            per_database = [] if name == "SQLite" else ["--per-database"]
+            runs[name] = Run(urls, ["--exclude-tag=faults", *per_database])
     if "PostgreSQL" in runs:
         runs["Faults"] = Run(runs["PostgreSQL"].urls, ["--tag=faults"])
     return runs, lines
@@ -148,7 +148,7 @@ def run_suite(urls: Mapping[str, str], arguments: Sequence[str]) -> tuple[Counte
 def summary(counts: Counter[str]) -> str:
     text = f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped"
     left_out = counts["left_out"]
-    return f"{text}; {left_out} that query no database ran on SQLite" if left_out else text
+    return f"{text}; {left_out} that do not depend on the database ran on SQLite" if left_out else text
 
 
 def coverage(*arguments: str) -> int:

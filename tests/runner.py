@@ -1,4 +1,4 @@
-"""Django's test runner, which also writes its counts to a file, and can leave out tests without queries."""
+"""Django's test runner, which also writes its counts to a file, and can leave out tests that need one database only."""
 
 import json
 import os
@@ -19,18 +19,18 @@ class CountingRunner(DiscoverRunner):
     Looks for tests in ``tests`` alone by default: the benchmark's modules need apps that are not installed here.
     """
 
-    def __init__(self, *, queries_only: bool = False, **options: Any) -> None:
+    def __init__(self, *, per_database: bool = False, **options: Any) -> None:
         super().__init__(**options)
-        self.queries_only = queries_only
+        self.per_database = per_database
         self.left_out = 0
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--queries-only",
+            "--per-database",
             action="store_true",
-            help="Leave out the tests that may not query a database: SimpleTestCases without databases.",
+            help="Leave out the tests whose result cannot differ between databases.",
         )
 
     def build_suite(self, test_labels: Sequence[str] | None = None, **kwargs: Any) -> TestSuite:
@@ -38,7 +38,7 @@ class CountingRunner(DiscoverRunner):
 
     def load_tests_for_label(self, label: str, discover_kwargs: dict[str, Any]) -> TestSuite:
         found = list(iter_test_cases(super().load_tests_for_label(label, discover_kwargs)))
-        kept = [test for test in found if not self.queries_only or may_query(test)]
+        kept = [test for test in found if not self.per_database or depends_on_database(test)]
         self.left_out += len(found) - len(kept)
         return self.test_suite(kept)
 
@@ -57,6 +57,13 @@ class CountingRunner(DiscoverRunner):
         return failed
 
 
-def may_query(test: TestCase) -> bool:
-    """Return whether Django allows a test to query a database. Plain unittest cases may use every connection."""
-    return not isinstance(test, SimpleTestCase) or bool(test.databases)
+def depends_on_database(test: TestCase) -> bool:
+    """Return whether the result of a test can differ between databases.
+
+    SimpleTestCases without databases cannot query one. Plain unittest cases may use every connection. The tag
+    'any_database' marks tests of what pages show, which is the same over every database.
+    """
+    if isinstance(test, SimpleTestCase) and not test.databases:
+        return False
+    method = getattr(test, test._testMethodName)
+    return "any_database" not in {*getattr(test, "tags", ()), *getattr(method, "tags", ())}

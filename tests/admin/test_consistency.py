@@ -12,7 +12,7 @@ from unittest import mock
 from urllib.parse import urljoin, urlsplit
 
 from django.contrib.auth.models import Permission
-from django.test import SimpleTestCase, TestCase
+from django.test import SimpleTestCase, TestCase, tag
 from django.urls import resolve, reverse
 from django.utils import translation
 from lxml import html
@@ -136,6 +136,7 @@ def _marking_plural(position):
     return lambda *args: f"⟦{args[position + (args[position + 2] != 1)]}⟧"
 
 
+@tag("any_database")
 class Pages(TestCase):
     databases = {"default", "student_module_history"}
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from django.contrib.auth.models import User
 from django.db import connections, models
-from django.test import TestCase
+from django.test import TestCase, tag
 from django.urls import reverse
 
 from history.api import change_context
@@ -29,6 +29,7 @@ def overwrite(model, alias, text, **filters):
     models.QuerySet(model, using=alias).filter(**filters).update(state=text)
 
 
+@tag("any_database")
 class HostileStates(TestCase):
     databases = {"default", HISTORY}
 

@@ -7,7 +7,7 @@ from unittest import mock
 from urllib.parse import quote
 
 from django.contrib.auth.models import Permission
-from django.test import TestCase
+from django.test import TestCase, tag
 from django.urls import reverse
 
 from history.api import change_context, timeline
@@ -59,6 +59,7 @@ FORM = {"post": "yes", "state": "{}"}
 """would delete a row or change its state"""
 
 
+@tag("any_database")
 class Matrix(TestCase):
     databases = {"default", "student_module_history"}
 

@@ -6,7 +6,7 @@ Everything rolls back on both aliases.
 import re
 from html import unescape
 
-from django.test import TestCase, override_settings
+from django.test import TestCase, override_settings, tag
 from django.urls import reverse
 
 from kvstore.models import StudentModule
@@ -18,6 +18,7 @@ from tests.kvstore.cache.blocks import usage
 LISTS = ("xblock_kvstore_studentmodule", "xblock_history_studentmodulehistory", "xblock_history_pendinghistory")
 
 
+@tag("any_database")
 @override_settings(ROOT_URLCONF="tests.admin.staff_site")
 class OwnSite(Lists, TestCase):
     def setUp(self):

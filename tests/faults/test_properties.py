@@ -7,6 +7,7 @@ import json
 import os
 from typing import Any
 
+from django.db import connection
 from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
@@ -20,7 +21,8 @@ from kvstore.keys import block_address
 from tests.faults.events import Events, named
 from tests.faults.model import Version
 
-EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "30"))
+# Each example takes a server about 3 seconds.
+EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "30" if connection.vendor == "sqlite" else "10"))
 
 
 class Store(Events):

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from django.contrib.admin.models import LogEntry
 from django.db import connections
+from django.test import tag
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -191,6 +192,7 @@ class Page(IncidentTestCase):
         self.assertEqual([state["answer"] for state in self.states()], ["", ""])
 
 
+@tag("any_database")
 class Hostile(IncidentTestCase):
     def setUp(self):
         super().setUp()

@@ -1,15 +1,18 @@
-# `make run` starts the demo, and `make test` runs the tests. Both create the environment first.
+# `make run` starts the demo, and `make test` runs the tests. Each creates the environment that it needs first.
 
 PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --quiet --disable-pip-version-check
+DEMO := $(VENV)/.demo
 INSTALLED := $(VENV)/.installed
+RELEASE := $(VENV)/.release
 MANAGE := DEBUG=1 $(BIN)/python manage.py
 
-.PHONY: run test bench lint format wheel clean
+.PHONY: run test bench lint format wheel release-check clean
 
-run: $(INSTALLED)  ## migrate both databases, load the demo course, serve learner page and admin
+run: $(DEMO)  ## migrate both databases, load the demo course, serve learner page and admin
 	$(MANAGE) migrate --verbosity 0
 	$(MANAGE) migrate --verbosity 0 --database student_module_history
 	$(MANAGE) load_demo --site http://127.0.0.1:$(PORT)
@@ -33,13 +36,30 @@ format: $(INSTALLED)
 wheel: $(INSTALLED)
 	$(BIN)/python -m build --wheel
 
+release-check: $(RELEASE)  ## build and check a release without uploading it
+	$(BIN)/python release.py $(RELEASE_ARGUMENTS)
+
 clean:
 	rm -rf $(VENV) var build dist *.egg-info .coverage* .mypy_cache .ruff_cache
 
-# pip compiles mysqlclient. Without MariaDB's headers, only the tests on MariaDB are missing.
-$(INSTALLED): setup.py
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer with the module venv is required, and '$(PYTHON)' is not such a Python."; \
+		echo "Name one: make PYTHON=python3.12 ... (Debian: apt-get install python3-venv)"; exit 1; } >&2
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[mysql]' \
-		|| echo 'mysqlclient was not installed: the tests will not run on MariaDB (Debian: apt-get install libmariadb-dev pkg-config)'
-	touch $(INSTALLED)
+
+$(DEMO): setup.py | $(BIN)/python
+	$(PIP) --editable '.[demo]'
+	touch $@
+
+# pip compiles mysqlclient, and a failed compilation prints its whole output. Only the tests on MariaDB need it.
+$(INSTALLED): setup.py | $(BIN)/python
+	$(PIP) --editable '.[dev]'
+	@if command -v cc && { pkg-config --exists libmariadb || pkg-config --exists mysqlclient; }; \
+	then $(PIP) --editable '.[mysql]'; else false; fi >$(VENV)/mysqlclient.log 2>&1 \
+		|| echo 'Without mysqlclient, the tests do not run on MariaDB (Debian: apt-get install build-essential pkg-config libmariadb-dev)'
+	touch $(DEMO) $@
+
+$(RELEASE): $(INSTALLED)
+	$(PIP) --editable '.[release]'
+	touch $@

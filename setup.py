@@ -19,6 +19,8 @@ TESTING = ["factory_boy>=3.3"]
 DEMO = [
     "django-environ>=0.12",
     "tqdm>=4.66",
+    # xblock.django.request imports it. XBlock[django] would also install packages for file storage.
+    "lazy>=1.6",
 ]
 RELEASE = [
     "build>=1.2",

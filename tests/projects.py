@@ -31,11 +31,12 @@ execute_from_command_line(sys.argv)
 
 
 class Project:
-    """A project in ``folder``; modules are found there first, then in ``paths``."""
+    """A project in ``folder``, run with ``python``; modules are found there first, then in ``paths``."""
 
-    def __init__(self, folder: Path, *paths: Path) -> None:
+    def __init__(self, folder: Path, *paths: Path, python: str = sys.executable) -> None:
         self.folder = folder
         self.paths = paths
+        self.python = python
         folder.mkdir(parents=True, exist_ok=True)
         self.write("settings.py", SETTINGS)
         self.write(
@@ -58,7 +59,7 @@ class Project:
         return self.run("manage.py", *args)
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
-        """Run this Python with these arguments, in the folder, without the variables of the project under test."""
+        """Run Python with these arguments, in the folder, without the variables of the project under test."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
         environment = kept | {
             "DJANGO_SETTINGS_MODULE": "settings",
@@ -66,7 +67,7 @@ class Project:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         return subprocess.run(
-            [sys.executable, *args],
+            [self.python, *args],
             cwd=self.folder,
             env=environment,
             stdout=subprocess.PIPE,

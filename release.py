@@ -78,7 +78,7 @@ def check_repository(folder: Path, tag: str, *, is_upload: bool) -> None:
 
 def build(folder: Path) -> tuple[Path, Path]:
     """Build the sdist, and the wheel from it. Return both."""
-    run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+    run(sys.executable, "-m", "build", "--quiet", "--outdir", folder, ROOT)
     (sdist,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
     return sdist, wheel
 

@@ -2,6 +2,7 @@
 
 import email
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from tests.projects import Project
 CHECKOUT = Path(__file__).resolve().parent.parent
 # Files that git ignores, and files of earlier builds.
 LEFT_OUT = shutil.ignore_patterns(".*", "var", "build", "dist", "*.egg-info", "__pycache__", "docs")
+LINK = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")
+REPOSITORY = "https://github.com/django-student-module-store/django-student-module-store"
 ALIASES = ("default", "student_module_history")
 
 
@@ -85,14 +88,17 @@ class Contents(Wheel):
         metadata = self.metadata()
         self.assertEqual(metadata["Name"], "django-student-module-store")
         self.assertEqual(metadata["Requires-Python"], ">=3.11")
-        self.assertIn("Apache-2.0", (metadata["License-Expression"], metadata["License"]))
+        self.assertEqual(metadata["License-Expression"], "Apache-2.0")
         self.assertTrue([name for name in self.names() if name.endswith("LICENSE")])
+        self.assertEqual(metadata["Author"], "The django-student-module-store project")
+        addresses = [metadata["Home-page"], *(url.partition(", ")[2] for url in metadata.get_all("Project-URL"))]
+        self.assertEqual([address for address in addresses if not address.startswith(REPOSITORY)], [])
         requires = metadata.get_all("Requires-Dist")
         always = {require.partition(">=")[0] for require in requires if "extra ==" not in require}
         self.assertEqual(always, {"Django", "XBlock", "edx-opaque-keys"})
         extras = {
             extra: {require.partition(">=")[0] for require in requires if f'extra == "{extra}"' in require}
-            for extra in ("postgres", "postgres-pool", "mysql", "testing")
+            for extra in ("postgres", "postgres-pool", "mysql", "testing", "demo")
         }
         self.assertEqual(
             extras,
@@ -101,9 +107,22 @@ class Contents(Wheel):
                 "postgres-pool": {"psycopg[binary,pool]"},
                 "mysql": {"mysqlclient"},
                 "testing": {"factory_boy"},
+                "demo": {"django-environ", "tqdm", "lazy"},
             },
         )
-        self.assertEqual(metadata.get_payload().strip(), (CHECKOUT / "README.md").read_text(encoding="utf-8").strip())
+
+    def test_its_description_is_the_readme_with_absolute_links(self):
+        metadata = self.metadata()
+        description = metadata.get_payload()
+        links = LINK.findall(description)
+        self.assertEqual([link for _, link in links if not link.startswith("https://")], [])
+        readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+        for (mark, link), (_, original) in zip(links, LINK.findall(readme), strict=True):
+            kind = "raw" if mark else "blob"
+            base = f"{REPOSITORY}/{kind}/v{metadata['Version']}/"
+            self.assertEqual(link.removeprefix(base), original)
+            self.assertEqual(link.startswith(base), not original.startswith("https://"), link)
+        self.assertEqual(LINK.sub("", description).strip(), LINK.sub("", readme).strip())
 
 
 class ForeignProject(Wheel):

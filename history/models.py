@@ -101,6 +101,11 @@ class StudentModuleHistory(Entry):
 
     The table can be partitioned by ``student_module_id``: no statement relies on ``id`` being unique or ordered, every
     unique constraint includes ``student_module_id``, and no foreign key refers to another database.
+
+    Personal data: the learner (``student_id``), the block (``course_id``, ``module_state_key``, ``module_type``), the
+    work and the grade (``state``, ``grade``, ``max_grade``), and who changed it, when and why (``version``, ``action``,
+    ``created``, ``actor_id``, ``reason``, ``request_id``). Stored without a limit, also after the deletion of the row
+    or the user, unless HISTORY_ON_DELETE is "erase".
     """
 
     objects: ClassVar[models.Manager[StudentModuleHistory]] = AppendOnlyQuerySet.as_manager()
@@ -141,7 +146,10 @@ class StudentModuleHistory(Entry):
 
 
 class Erasure(models.Model):
-    """The record that all entries of a deleted row were erased. It contains no data about the learner."""
+    """The record that all entries of a deleted row were erased.
+
+    Personal data: none. Stored without a limit.
+    """
 
     student_module_id = models.BigIntegerField()
     version = models.BigIntegerField()
@@ -172,6 +180,10 @@ class PendingHistory(BesideState, Entry):
 
     It was written in the transaction of its version, so it exists only if the version was committed. Readers merge it
     with the delivered entries; ``manage.py deliver_history`` delivers it.
+
+    Personal data: the learner (``student_id``), the block (``course_id``, ``module_state_key``, ``module_type``), the
+    work and the grade (``state``, ``grade``, ``max_grade``), and who changed it, when and why (``version``, ``action``,
+    ``created``, ``actor_id``, ``reason``, ``request_id``). Stored until it is delivered.
     """
 
     objects: ClassVar[models.Manager[PendingHistory]] = EntryQuerySet.as_manager()

@@ -27,6 +27,10 @@ class StudentModule(models.Model):
 
     Every committed change of (state, grade, max_grade) raises ``version`` by exactly one. ``save()`` merges the
     changes of the instance with concurrent writes, field by field.
+
+    Personal data: the learner (``student_id``), the block (``course_id``, ``module_state_key``, ``module_type``), the
+    work and the grade (``state``, ``grade``, ``max_grade``, ``done``), and when it changed (``version``, ``created``,
+    ``modified``). Stored until the row or its user is deleted.
     """
 
     class Done(models.TextChoices):
@@ -171,7 +175,11 @@ class FieldRow(models.Model):
 
 
 class UserStateSummaryField(FieldRow):
-    """A ``user_state_summary`` field, which all learners of a block share."""
+    """A ``user_state_summary`` field, which all learners of a block share.
+
+    Personal data: only if the block puts data about one learner in ``value``; the time of the last write by any learner
+    (``modified``). Stored until the row is deleted. The deletion of a user does not change it.
+    """
 
     # An aside has another key than its block, so their fields do not collide.
     usage_id = UsageKeyField()
@@ -187,7 +195,11 @@ class UserStateSummaryField(FieldRow):
 
 
 class PreferencesField(FieldRow):
-    """A ``preferences`` field: a learner's field for all blocks of one type."""
+    """A ``preferences`` field: a learner's field for all blocks of one type.
+
+    Personal data: the learner (``student_id``), the block type (``module_type``), the ``value``, and the times of the
+    first and the last write (``created``, ``modified``). Stored until the row or its user is deleted.
+    """
 
     student = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="+")
     # Separates an aside's fields from those of a block type of the same name.
@@ -208,7 +220,11 @@ class PreferencesField(FieldRow):
 
 
 class UserInfoField(FieldRow):
-    """A ``user_info`` field: a learner's field for all blocks."""
+    """A ``user_info`` field: a learner's field for all blocks.
+
+    Personal data: the learner (``student_id``), the ``value``, and the times of the first and the last write
+    (``created``, ``modified``). Stored until the row or its user is deleted.
+    """
 
     student = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False, related_name="+")
     # Separates a field of asides from the blocks' field of the same name.

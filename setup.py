@@ -86,6 +86,7 @@ setup(
             "wheel",
             "hypothesis>=6.100",
             "edx-user-state-client>=1.3.2",
+            "packaging",
             "pytz",
             "acid-xblock>=0.4.1",
             "xblock-poll>=1.16",

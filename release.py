@@ -32,25 +32,23 @@ class NotReleasable(SystemExit):
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--upload", action="store_true", help="tag the commit, and upload the sdist and the wheel")
-    is_upload = parser.parse_args(arguments).upload
+    is_upload = parsed(arguments).upload
     if is_upload and os.environ.get("CI"):
         raise NotReleasable("CI must not upload a release. Run release.py --upload yourself.")
     version = checked_version((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), is_upload=is_upload)
     check_repository(ROOT, f"v{version}", is_upload=is_upload)
-    with tempfile.TemporaryDirectory() as folder:
-        sdist, wheel = build(Path(folder) / "dist")
-        check_files(sdist, wheel)
-        python = install(wheel, Path(folder) / "environment")
-        check_project(Project(Path(folder) / "project", python=python))
-        check_source(unpack(sdist, Path(folder) / "source"), python)
+    with tempfile.TemporaryDirectory() as name:
+        files = checked_files(Path(name))
         if is_upload:
-            run("git", "tag", "--annotate", "--message", f"Release {version}", f"v{version}")
-            run("twine", "upload", sdist, wheel)
-            print(f"Uploaded. Now run: git push origin v{version}")
+            publish(version, files)
         else:
             print(f"{version} can be released. Nothing was uploaded.")
+
+
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--upload", action="store_true", help="tag the commit, and upload the sdist and the wheel")
+    return parser.parse_args(arguments)
 
 
 def checked_version(changelog: str, *, is_upload: bool) -> str:
@@ -74,6 +72,22 @@ def check_repository(folder: Path, tag: str, *, is_upload: bool) -> None:
     tagged = git(folder, "tag", "--list", "--format=%(objectname)%(*objectname)", tag)
     if tagged and (is_upload or git(folder, "rev-parse", "HEAD") not in tagged):
         raise NotReleasable(f"The tag {tag} exists. Raise VERSION in setup.py, and add a heading to CHANGELOG.md.")
+
+
+def checked_files(folder: Path) -> tuple[Path, Path]:
+    """Build the sdist and the wheel in the folder, and check them. Return both."""
+    sdist, wheel = build(folder / "dist")
+    check_files(sdist, wheel)
+    python = install(wheel, folder / "environment")
+    check_project(Project(folder / "project", python=python))
+    check_source(unpack(sdist, folder / "source"), python)
+    return sdist, wheel
+
+
+def publish(version: str, files: tuple[Path, Path]) -> None:
+    run("git", "tag", "--annotate", "--message", f"Release {version}", f"v{version}")
+    run("twine", "upload", *files)
+    print(f"Uploaded. Now run: git push origin v{version}")
 
 
 def build(folder: Path) -> tuple[Path, Path]:

@@ -8,7 +8,7 @@ from django.test import SimpleTestCase
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "licences.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "licences.md"
 ROW = re.compile(r"^\| ([\w-]+) \| ([^|]+) \| [^|]+ \|$", re.MULTILINE)
 
 

@@ -14,7 +14,7 @@ from django.test import SimpleTestCase
 
 from tests.projects import Project
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 # Files that git ignores, and files of earlier builds.
 LEFT_OUT = shutil.ignore_patterns(".*", "var", "build", "dist", "*.egg-info", "__pycache__", "docs")
 LINK = re.compile(r"(!?)\[[^\]]*\]\(([^)\s]+)\)")

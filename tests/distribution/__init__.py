@@ -1,0 +1,1 @@
+"""The wheel and its metadata, the licences of the packages that it installs, and the script that releases it."""

@@ -11,9 +11,9 @@ environment of its own; the demo and the tests run from the unpacked sdist. The 
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import venv
 from collections.abc import Mapping
@@ -128,8 +128,7 @@ def check_project(project: Project) -> None:
 
 
 def unpack(sdist: Path, folder: Path) -> Path:
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+    shutil.unpack_archive(sdist, folder)
     (source,) = folder.iterdir()
     return source
 

@@ -2,20 +2,14 @@
 
 import ast
 import re
-from pathlib import Path
-from textwrap import dedent
 
 from django.test import SimpleTestCase
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [
-    *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md")),
-    *sorted((CHECKOUT / "docs").rglob("*.md")),
-]
+from tests.documentation.documents import CHECKOUT, DOCUMENTS, blocks
+
 HOST_MODULES = {"school"}
 """Packages of the host project in examples; the documentation names them, and they do not exist."""
 
-PYTHON = re.compile(r"^(?P<indent> *)```python\n(?P<code>.*?)^(?P=indent)```", re.DOTALL | re.MULTILINE)
 FENCED = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<img [^>]*src=\"([^\"]+)\"")
@@ -24,9 +18,9 @@ MODULE = re.compile(r"`((?:kvstore|history|demo|config|tests|bench)/[\w/]*\w\.\w
 ANCHOR = re.compile(r"<a id=\"([^\"]+)\">")
 
 
-def import_statements(text):
+def import_statements(document, text=None):
     """Return every import statement of the Python blocks in a document."""
-    trees = [ast.parse(dedent(block["code"])) for block in PYTHON.finditer(text)]
+    trees = [ast.parse(block.code) for block in blocks(document, text) if block.language == "python"]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     return [ast.unparse(node) for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
 
@@ -59,7 +53,7 @@ class Documentation(SimpleTestCase):
     def test_every_import_runs(self):
         count = 0
         for document in DOCUMENTS:
-            for statement in import_statements(document.read_text(encoding="utf-8")):
+            for statement in import_statements(document):
                 if statement.split()[1].partition(".")[0] in HOST_MODULES:
                     continue
                 count += 1
@@ -87,7 +81,7 @@ class Documentation(SimpleTestCase):
 
     def test_a_wrong_name_and_a_wrong_link_are_found(self):
         (statement,) = import_statements(
-            "- text\n\n  ```python\n  def f():\n      from kvstore.api import Absent\n  ```\n"
+            CHECKOUT / "README.md", "- text\n\n  ```python\n  def f():\n      from kvstore.api import Absent\n  ```\n"
         )
         with self.assertRaises(ImportError):
             exec(statement, {})  # noqa: S102  the statement above

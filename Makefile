@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 RELEASE := $(VENV)/.release
 MANAGE := DEBUG=1 $(BIN)/python manage.py
 
-.PHONY: run test bench lint format wheel release-check clean
+.PHONY: run test bench docs lint format wheel release-check clean
 
 run: $(DEMO)  ## migrate both databases, load the demo course, serve learner page and admin
 	$(MANAGE) migrate --verbosity 0
@@ -23,6 +23,9 @@ test: $(INSTALLED)  ## run the suite on SQLite and on every server that answers,
 
 bench: $(INSTALLED)  ## compare with hand-written SQL and other packages, on PostgreSQL or on DATABASE_URL
 	$(BIN)/python -m bench $(BENCH_ARGUMENTS)
+
+docs: $(INSTALLED)  ## build the site of the documentation in build/site; a warning is an error
+	$(BIN)/python -m sphinx -W -n --keep-going -q docs build/site
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -37,6 +37,7 @@ def long_description() -> str:
     relative = re.compile(r"(!?)(\[[^\]]*\])\((?!\w+:|#)([^)\s]+)\)")
     return relative.sub(lambda link: f"{link[1]}{link[2]}({ADDRESSES[link[1]]}{link[3]})", text)
 
+DOCS = ["Sphinx>=8.2", "myst-parser>=4.0", "furo>=2024.8.6"]
 
 setup(
     name="django-student-module-store",
@@ -73,6 +74,7 @@ setup(
         "testing": TESTING,
         "demo": DEMO,
         "release": RELEASE,
+        "docs": DOCS,
         "dev": [
             *POSTGRES,
             *TESTING,
@@ -93,6 +95,7 @@ setup(
             "django-simple-history>=3.8",
             "selenium>=4.30",
             "selenium-axe-python>=2.2",
+            *DOCS,
         ],
     },
     classifiers=[

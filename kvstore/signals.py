@@ -14,7 +14,7 @@ RESTORED = "restored"
 class StateVersion(NamedTuple):
     """One version of a learner's state of a block; a history entry has the same columns.
 
-    ``digest`` covers all other values; see :mod:`kvstore.versioning.digests`.
+    ``digest`` covers all other values.
     """
 
     student_module_id: int

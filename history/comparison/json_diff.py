@@ -43,7 +43,7 @@ class FieldChange(NamedTuple):
 
     @property
     def old_text(self) -> str:
-        """The older value from :func:`history.comparison.formatting.format_value`; empty if it was added.
+        """The older value as text; empty if it was added.
 
         Of a long text, the part around the first difference from the newer text.
         """
@@ -51,7 +51,7 @@ class FieldChange(NamedTuple):
 
     @property
     def new_text(self) -> str:
-        """The newer value from :func:`history.comparison.formatting.format_value`; empty if it was removed."""
+        """The newer value as text; empty if it was removed."""
         return "" if self.kind == ChangeKind.REMOVED else self._text(self.new, self.old)
 
     def _text(self, value: Any, other: Any) -> str:

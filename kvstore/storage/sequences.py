@@ -7,7 +7,7 @@ from django.db.models import Model
 
 
 class NextId(NamedTuple):
-    """The id of the next row of a table, before and after :func:`keep_above`."""
+    """The id of the next row of a table, before and after a recovery."""
 
     found: int
     raised_to: int

@@ -24,7 +24,7 @@ KINDS = ("not run", "run by", "run on", "file", "append to", "output", "run in t
 
 RUN = {"python", "sh", "sql"}
 PARSED = {"json", "jsonl", "yaml", "toml", "ini"}
-SHOWN = {"text", "nginx", "promql", "html", "css", "http", "diff", "dockerfile", "cnf", "{eval-rst}", "{toctree}"}
+SHOWN = {"text", "nginx", "promql", "html", "css", "http", "diff", "dockerfile", "cnf", "{eval-rst}"}
 """languages that this test neither runs nor parses"""
 
 

@@ -45,6 +45,8 @@ nitpick_ignore = [("py:class", "kvstore.versioning.context.RestoredFrom")]
 suppress_warnings = ["misc.highlighting_failure"]
 
 html_theme = "furo"
+pygments_style = "default"
+pygments_dark_style = "github-dark"
 html_title = "django-student-module-store"
 html_theme_options = {"navigation_with_keys": True}
 html_copy_source = False

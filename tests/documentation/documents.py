@@ -38,6 +38,8 @@ class Block:
     code: str
     kind: str = ""
     value: str = ""
+    section: str = ""
+    """the heading of the second level above the block"""
 
     @property
     def place(self) -> str:
@@ -87,10 +89,11 @@ def blocks(page: Path, text: str | None = None) -> list[Block]:
 
 
 def _blocks(page: Path, lines: list[str]) -> Iterator[Block]:
-    number = 0
+    number, section = 0, ""
     while number < len(lines):
         opening = OPENING.match(lines[number])
         if opening is None:
+            section = lines[number][3:] if lines[number].startswith("## ") else section
             number += 1
             continue
         end = _end(lines, number + 1, opening["fence"])
@@ -99,7 +102,7 @@ def _blocks(page: Path, lines: list[str]) -> Iterator[Block]:
         marker = MARKER.match(lines[number - 1]) if number else None
         found = (marker["kind"], (marker["value"] or "").strip()) if marker else ("", "")
         code = dedent("\n".join(lines[number + 1 : end]) + "\n")
-        yield Block(page, number + 2, opening["language"], code, *found)
+        yield Block(page, number + 2, opening["language"], code, *found, section)
         number = end + 1
 
 

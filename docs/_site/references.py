@@ -12,7 +12,7 @@ from sphinx.util.nodes import make_refnode
 
 PUBLIC = ("kvstore.api", "history.api", "kvstore.models", "history.models", "history.middleware", "kvstore.signals")
 """where a name that a private module defines is documented, in this order"""
-SEVERAL_WORDS = re.compile(r"(?<![`.\w])[A-Z]\w*[a-z][A-Z]\w*\b(?![`.])")
+SEVERAL_WORDS = re.compile(r"(?<![`.\w])[A-Z]\w*[a-z][A-Z]\w*\b(?!`|\.\w)")
 
 DJANGO = "https://docs.djangoproject.com/en/5.2/"
 PYTHON = "https://docs.python.org/3/library/"

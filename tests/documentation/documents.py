@@ -1,7 +1,8 @@
 """The documents of the checkout, and the code blocks of a document."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -22,6 +23,13 @@ OPENING = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>\S*)(?P<rest>
 MARKER = re.compile(r"^\s*<!-- (?P<kind>[a-z ]+?)(?:: ?(?P<value>.*?))? -->\s*$")
 KINDS = ("not run", "run by", "run on", "file", "append to", "output", "run in the background")
 
+TREATMENTS = {
+    "run": "run",
+    "elsewhere": "run by other tests",
+    "parsed": "parsed",
+    "shown": "shown",
+    "marked": "marked as not run",
+}
 RUN = {"python", "sh", "sql"}
 PARSED = {"json", "jsonl", "yaml", "toml", "ini"}
 SHOWN = {"text", "nginx", "promql", "html", "css", "http", "diff", "dockerfile", "cnf", "{eval-rst}"}
@@ -86,6 +94,11 @@ def blocks(page: Path, text: str | None = None) -> list[Block]:
     """Return the code blocks of a page in order. Raises ValueError for a block without an end."""
     lines = (page.read_text(encoding="utf-8") if text is None else text).splitlines()
     return list(_blocks(page, lines))
+
+
+def counts(pages: Iterable[Path]) -> Counter[str]:
+    """Return the number of blocks by treatment."""
+    return Counter(block.treatment for page in pages for block in blocks(page))
 
 
 def _blocks(page: Path, lines: list[str]) -> Iterator[Block]:

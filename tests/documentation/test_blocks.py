@@ -6,7 +6,7 @@ from pathlib import Path
 from django.db import connection
 from django.test import SimpleTestCase
 
-from tests.documentation.documents import CHECKOUT, PAGES, Block, blocks
+from tests.documentation.documents import CHECKOUT, PAGES, TREATMENTS, Block, blocks, counts
 from tests.documentation.projects import Environment, Project, copy_of, create_project
 from tests.documentation.running import Runner
 from tests.documentation.servers import databases
@@ -85,6 +85,12 @@ OnServer.add_tests(pages_with_blocks(connection.vendor))
 
 
 class Markers(SimpleTestCase):
+    @classmethod
+    def tearDownClass(cls) -> None:
+        numbers = counts(PAGES)
+        print("Code blocks:", ", ".join(f"{numbers[kind]} {text}" for kind, text in TREATMENTS.items()))
+        super().tearDownClass()
+
     def test_every_block_has_a_language_and_a_marker_where_it_needs_one(self) -> None:
         for page in PAGES:
             for block in blocks(page):

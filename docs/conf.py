@@ -20,7 +20,7 @@ django.setup()
 project = "django-student-module-store"
 author = "The django-student-module-store project"
 project_copyright = author
-extensions = ["myst_parser", "sphinx.ext.autodoc", "_site.markdown", "_site.references"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "_site.columns", "_site.markdown", "_site.references"]
 exclude_patterns = ["images"]
 source_suffix = {".md": "markdown"}
 root_doc = "index"

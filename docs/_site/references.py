@@ -72,7 +72,11 @@ def link_name(found: re.Match[str]) -> str:
 
 
 def is_public(name: str) -> bool:
-    return any(hasattr(import_module(module), name) for module in PUBLIC)
+    """Return whether a public module exports or defines the name."""
+    modules = [import_module(module) for module in PUBLIC]
+    exported = (name in getattr(module, "__all__", ()) for module in modules)
+    defined = (getattr(getattr(module, name, None), "__module__", "") == module.__name__ for module in modules)
+    return any(exported) or any(defined)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from kvstore.admin.links import learner_url
 
 
 class LearnerLinkMixin:
-    """Shows *Blocks of this learner* on the page of a user, for staff who may view the history.
+    """Shows *Blocks of this learner* on the page of a user, for staff who may view the history::
 
         class SchoolUserAdmin(LearnerLinkMixin, UserAdmin): ...
 

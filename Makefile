@@ -25,7 +25,7 @@ bench: $(INSTALLED)  ## compare with hand-written SQL and other packages, on Pos
 	$(BIN)/python -m bench $(BENCH_ARGUMENTS)
 
 docs: $(INSTALLED)  ## build the site of the documentation in build/site; a warning is an error
-	$(BIN)/python -m sphinx -W -n --keep-going -q docs build/site
+	$(BIN)/python -m sphinx -E -W -n --keep-going -q docs build/site
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -50,5 +50,7 @@ pygments_style = "default"
 pygments_dark_style = "github-dark"
 html_title = "django-student-module-store"
 html_theme_options = {"navigation_with_keys": True}
+html_static_path = ["_static"]
+html_js_files = [("keyboard.js", {"defer": "defer"})]
 html_copy_source = False
 html_show_sphinx = False

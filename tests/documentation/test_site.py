@@ -5,13 +5,24 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+from unittest import skipIf
 
 from django.test import SimpleTestCase
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
 from sphinx.util.inventory import InventoryFile
 
+from tests.browser import chromium
+from tests.browser.axe import faults
 from tests.documentation.documents import CHECKOUT, DOCS
 
 PUBLIC = ("kvstore.api", "history.api", "kvstore.testing", "history.testing")
+NO_BROWSER = chromium.missing()
+
+
+def links_of_the_search(browser: Any) -> list[str]:
+    return [link.text for link in browser.find_elements(By.CSS_SELECTOR, "#search-results a")]
 
 
 class Site(SimpleTestCase):
@@ -35,6 +46,23 @@ class Site(SimpleTestCase):
                 self.assertIn(f'"{name}"', index)
                 if name != "index":
                     self.assertIn(f'href="{name}.html"', contents)
+
+    @skipIf(NO_BROWSER, NO_BROWSER)
+    def test_the_search_works_without_a_server(self) -> None:
+        with chromium.chromium() as browser:
+            browser.get(f"file://{self.folder}/search.html?q=circuit+breaker")
+            found = WebDriverWait(browser, chromium.SECONDS).until(links_of_the_search)
+        self.assertIn("Outages of the history database", found)
+
+    @skipIf(NO_BROWSER, NO_BROWSER)
+    def test_axe_finds_no_serious_fault(self) -> None:
+        with chromium.chromium() as browser:
+            for scheme in ("light", "dark"):
+                chromium.prefer(browser, scheme)
+                for page in ("index", "tutorial"):
+                    with self.subTest(page=page, scheme=scheme):
+                        browser.get(f"file://{self.folder}/{page}.html")
+                        self.assertEqual(faults(browser), {})
 
     def test_every_public_name_is_documented(self) -> None:
         with (self.folder / "objects.inv").open("rb") as file:

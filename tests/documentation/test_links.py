@@ -7,8 +7,8 @@ from django.test import SimpleTestCase
 
 from tests.documentation.documents import CHECKOUT, DOCUMENTS, blocks
 
-INSTALLED = ("django", "history", "kvstore", "opaque_keys", "routers", "xblock")
-"""the packages whose imports are checked; blocks also import modules of the reader's project and optional packages"""
+SHIPPED = ("history", "kvstore", "routers")
+"""the packages whose imports are checked; blocks also import the reader's modules, and packages of other versions"""
 
 FENCED = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"`[^`\n]*`")
@@ -54,12 +54,19 @@ class Documentation(SimpleTestCase):
         count = 0
         for document in DOCUMENTS:
             for statement in import_statements(document):
-                if statement.split()[1].partition(".")[0] not in INSTALLED:
-                    continue
-                count += 1
-                with self.subTest(document=document.name, statement=statement):
-                    exec(statement, {})  # noqa: S102  a statement of this repository's documentation
+                if statement.split()[1].partition(".")[0] in SHIPPED:
+                    count += 1
+                    with self.subTest(document=document.name, statement=statement):
+                        self.assert_runs(statement)
         self.assertGreater(count, 10)
+
+    def assert_runs(self, statement):
+        try:
+            exec(statement, {})  # noqa: S102  a statement of this repository's documentation
+        except ModuleNotFoundError as error:
+            # A module for newer versions of Django cannot be imported with this one.
+            if error.name.partition(".")[0] != "django":
+                raise
 
     def test_every_relative_link_has_a_file_and_heading(self):
         count = 0

@@ -22,6 +22,7 @@ DEMO = [
     # xblock.django.request imports it. XBlock[django] would also install packages for file storage.
     "lazy>=1.6",
 ]
+DOCS = ["Sphinx>=9.0", "myst-parser>=5.0", "furo>=2025.12"]
 RELEASE = [
     "build>=1.2",
     "check-manifest>=0.50",
@@ -37,7 +38,6 @@ def long_description() -> str:
     relative = re.compile(r"(!?)(\[[^\]]*\])\((?!\w+:|#)([^)\s]+)\)")
     return relative.sub(lambda link: f"{link[1]}{link[2]}({ADDRESSES[link[1]]}{link[3]})", text)
 
-DOCS = ["Sphinx>=8.2", "myst-parser>=4.0", "furo>=2024.8.6"]
 
 setup(
     name="django-student-module-store",

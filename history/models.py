@@ -186,6 +186,9 @@ class PendingHistory(BesideState, Entry):
     ``created``, ``actor_id``, ``reason``, ``request_id``). Stored until it is delivered.
     """
 
+    # When the history database first rejected this entry although it accepted others; NULL if it did not.
+    refused = models.DateTimeField(null=True)
+
     objects: ClassVar[models.Manager[PendingHistory]] = EntryQuerySet.as_manager()
 
     class Meta:

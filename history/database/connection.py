@@ -1,5 +1,6 @@
 """Calls of the history database with a time limit, and the errors of a history database that fails."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,15 +13,43 @@ from history.conf import conf
 from history.database.deadline import bounded
 from history.exceptions import HistoryUnavailable
 from history.models import StudentModuleHistory
-from kvstore.versioning.transactions import is_lock_timeout
+from kvstore.versioning.transactions import is_conflict, is_lock_timeout
 
 READ_TIMEOUT_FACTOR = 2
 """how many times HISTORY_TIMEOUT a page may take"""
+
+CONFLICT_ATTEMPTS = 3
 
 FAILURES = (DatabaseError, InterfaceError, ConnectionDoesNotExist)
 """the errors of a database that is missing, unreachable or not migrated, or that rejects a statement"""
 
 T = TypeVar("T")
+
+
+def call_in_time(call: Callable[[], T]) -> T:
+    """Return the result of ``call``, which uses the connection that entries are written to and may be called again.
+
+    Takes HISTORY_TIMEOUT seconds at most. ``call`` is repeated after a conflict with another transaction, and once on
+    a new connection if the server closed an open one. Raises one of FAILURES.
+    """
+    connection = connections[router.db_for_write(StudentModuleHistory)]
+    deadline = time.monotonic() + conf.HISTORY_TIMEOUT
+    attempts = 0
+    while True:
+        attempts += 1
+        was_open = connection.connection is not None
+        try:
+            with bounded(connection, deadline - time.monotonic()):
+                return call()
+        except (OperationalError, InterfaceError) as error:
+            conflict = isinstance(error, OperationalError) and is_conflict(error)
+            if connection.in_atomic_block:
+                raise
+            if not conflict:
+                # The server may have closed an open connection long ago. A new one shows whether the server works.
+                connection.close()
+            if attempts == CONFLICT_ATTEMPTS or time.monotonic() >= deadline or not (was_open or conflict):
+                raise
 
 
 @contextmanager

@@ -65,6 +65,7 @@ class Migration(migrations.Migration):
                 ("transaction_id", models.BigIntegerField(default=0)),
                 ("previous", kvstore.fields.DigestField(null=True)),
                 ("digest", kvstore.fields.DigestField()),
+                ("refused", models.DateTimeField(null=True)),
             ],
             options={
                 "verbose_name": "pending history entry",

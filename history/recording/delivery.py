@@ -1,10 +1,11 @@
 """Delivery: moves pending entries to the history database, oldest first. Several deliveries may run at once."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import connections, router
+from django.utils import timezone
 
 from history.database.connection import FAILURES, history_connection
 from history.database.deadline import unavailable_while_locked
@@ -67,6 +68,7 @@ def _deliver_batch(result: Delivery, after: int) -> int | None:
         batch = list(above.select_for_update(skip_locked=skip_locked)[:BATCH_SIZE])
         accepted = _insert(batch) if batch else []
         pending_entries().filter(pk__in=[entry.pk for entry in accepted]).delete()
+        _store_refusals(set(batch).difference(accepted))
         return batch, accepted
 
     # Retried: to delete these rows, MySQL may lock rows of another delivery, and then one of the two fails.
@@ -78,6 +80,13 @@ def _deliver_batch(result: Delivery, after: int) -> int | None:
     if accepted:
         logger.info("Delivered %s entries.", len(accepted), extra={"event": "delivered", "count": len(accepted)})
     return batch[-1].pk
+
+
+def _store_refusals(entries: Iterable[PendingHistory]) -> None:
+    """Store the time of the first refusal of each entry, so that every process can count refused entries."""
+    unmarked = [entry.pk for entry in entries if entry.refused is None]
+    if unmarked:
+        pending_entries().filter(pk__in=unmarked).update(refused=timezone.now())
 
 
 def _insert(batch: Sequence[PendingHistory]) -> list[PendingHistory]:

@@ -1,23 +1,18 @@
 """Writes entries to the history database before their state commits: one statement with one time limit."""
 
 import logging
-import time
 from collections.abc import Sequence
 
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connections, router
+from django.db import DataError, IntegrityError, OperationalError, router
 
-from history.conf import conf
 from history.database.circuit_breaker import breaker
-from history.database.connection import FAILURES
-from history.database.deadline import bounded
+from history.database.connection import FAILURES, call_in_time
 from history.models import IDENTIFYING_COLUMNS, StudentModuleHistory
 from kvstore.signals import StateVersion
 from kvstore.versioning.sql import insert_missing
 from kvstore.versioning.transactions import is_conflict, is_lock_timeout
 
 logger = logging.getLogger("history")
-
-CONFLICT_ATTEMPTS = 3
 
 REJECTED = (DataError, IntegrityError)
 """the errors of a database that works but rejects an entry"""
@@ -38,7 +33,7 @@ def try_entries(entries: Sequence[StateVersion]) -> bool:
     if not breaker.allows():
         return False
     try:
-        _write_in_time(entries)
+        call_in_time(lambda: write_entries(entries))
     except REJECTED as error:
         # The database works, so other entries can be written.
         breaker.record_success()
@@ -57,23 +52,3 @@ def try_entries(entries: Sequence[StateVersion]) -> bool:
         raise
     breaker.record_success()
     return True
-
-
-def _write_in_time(entries: Sequence[StateVersion]) -> None:
-    connection = connections[router.db_for_write(StudentModuleHistory)]
-    deadline = time.monotonic() + conf.HISTORY_TIMEOUT
-    for attempt in range(1, CONFLICT_ATTEMPTS + 1):
-        was_open = connection.connection is not None
-        try:
-            with bounded(connection, deadline - time.monotonic()):
-                write_entries(entries)
-            return
-        except (OperationalError, InterfaceError) as error:
-            conflict = isinstance(error, OperationalError) and is_conflict(error)
-            if connection.in_atomic_block:
-                raise
-            if not conflict:
-                # The server may have closed an open connection long ago. A new one shows whether the server works.
-                connection.close()
-            if attempt == CONFLICT_ATTEMPTS or time.monotonic() >= deadline or not (was_open or conflict):
-                raise

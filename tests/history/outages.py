@@ -18,6 +18,15 @@ SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_
 END_SESSION = {"postgresql": "SELECT pg_terminate_backend(%s)", "mysql": "KILL %s"}
 
 
+# SQLite adds a constraint only to a new table.
+REFUSE = {
+    "sqlite": "CREATE TRIGGER refusing BEFORE INSERT ON {table} WHEN NEW.reason = '{reason}' "
+    "BEGIN SELECT RAISE(ABORT, 'refused'); END",
+    "server": "ALTER TABLE {table} ADD CONSTRAINT refusing CHECK (reason <> '{reason}')",
+}
+ACCEPT = {"sqlite": "DROP TRIGGER refusing", "server": "ALTER TABLE {table} DROP CONSTRAINT refusing"}
+
+
 class Rollback(Exception):
     """Ends a transaction that shall not be committed."""
 
@@ -55,6 +64,20 @@ def history_outage() -> Iterator[None]:
     """Take the table of entries away, and give it back. Commits, so for TransactionTestCase."""
     with fresh_breaker(), table_away(StudentModuleHistory, ALIAS):
         yield
+
+
+@contextmanager
+def history_refuses(reason: str) -> Iterator[None]:
+    """Make the table of entries reject entries with this reason. Commits, so for TransactionTestCase."""
+    vendor = "sqlite" if connections[ALIAS].vendor == "sqlite" else "server"
+    names = {"table": StudentModuleHistory._meta.db_table, "reason": reason}
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute(REFUSE[vendor].format(**names))
+    try:
+        yield
+    finally:
+        with connections[ALIAS].cursor() as cursor:
+            cursor.execute(ACCEPT[vendor].format(**names))
 
 
 @contextmanager

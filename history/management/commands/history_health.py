@@ -49,3 +49,5 @@ def _problems(found: Health) -> Iterator[str]:
         yield (
             f"{found.pending} history entries are pending, the oldest since {since}. Run `manage.py deliver_history`."
         )
+        if found.refused:
+            yield f"The history database refused {found.refused} of them. The log contains the reasons."

@@ -95,6 +95,7 @@ setup(
             "django-simple-history>=3.8",
             "selenium>=4.30",
             "selenium-axe-python>=2.2",
+            "prometheus-client>=0.21",
             *DOCS,
         ],
     },

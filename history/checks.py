@@ -30,6 +30,9 @@ TABLE = StudentModuleHistory._meta.db_table
 # Not HTTP_X_REQUEST_ID, the name of the header in request.META.
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
+# The characters that RFC 6750 allows in a bearer token. A short token can be guessed.
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{20,}=*")
+
 
 def register() -> None:
     """Register the checks. Those of the second group connect, so they need ``check --deploy --database <alias>``."""
@@ -41,6 +44,7 @@ def register() -> None:
         check_block_types,
         check_request_id_header,
         check_answer_formatters,
+        check_monitoring_token,
     ):
         checks.register(check, checks.Tags.compatibility)
     for check in (check_tables, check_pending_table, check_pending_age, check_privileges):
@@ -114,6 +118,15 @@ def check_answer_formatters(app_configs: Any, **kwargs: Any) -> Messages:
     for problem in _wrong_formatters(conf.HISTORY_ANSWER_FORMATTERS):
         hint = "Map block types to dotted paths of functions, such as {'problem': 'school.answers.of_problem'}."
         yield _error(10, f"HISTORY_ANSWER_FORMATTERS{problem}.", hint)
+
+
+def check_monitoring_token(app_configs: Any, **kwargs: Any) -> Messages:
+    """Does not print the token."""
+    token: Any = conf.HISTORY_MONITORING_TOKEN
+    if token is not None and not (isinstance(token, str) and TOKEN.fullmatch(token)):
+        message = "HISTORY_MONITORING_TOKEN is not a bearer token of at least 20 letters, digits and ._~+/-."
+        hint = 'Generate it with `python -c "import secrets; print(secrets.token_urlsafe(32))"`, or set it to None.'
+        yield _error(11, message, hint)
 
 
 def check_tables(app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any) -> Messages:

@@ -58,6 +58,11 @@ class HistorySettings:
         """Whether to log each view and each export of a learner's state in the admin."""
         return bool(getattr(settings, "HISTORY_LOG_VIEWS", False))
 
+    @property
+    def HISTORY_MONITORING_TOKEN(self) -> str | None:
+        """The bearer token of monitoring programs; None to answer staff users only."""
+        return getattr(settings, "HISTORY_MONITORING_TOKEN", None)
+
 
 conf = HistorySettings()
 

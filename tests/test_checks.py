@@ -19,7 +19,7 @@ from tests.projects import Project
 CHECKOUT = Path(__file__).resolve().parent.parent
 REFERENCE = CHECKOUT / "docs" / "reference" / "checks.md"
 HISTORY = "student_module_history"
-IDS = {*(f"history.E{number:03}" for number in range(1, 11)), "history.W001", "history.W002"}
+IDS = {*(f"history.E{number:03}" for number in range(1, 12)), "history.W001", "history.W002"}
 IDS |= {"kvstore.E001", "kvstore.E002"}
 
 
@@ -76,6 +76,21 @@ class Fires(SimpleTestCase):
     def test_alias_missing(self):
         with override_settings(HISTORY_DATABASE_ALIAS="absent"):
             self.assert_fires("history.E001", "no alias 'absent'", "HISTORY_DATABASE_ALIAS")
+
+    def test_a_monitoring_token_that_no_program_can_send_or_that_is_short(self):
+        for token in (
+            "",
+            "short",
+            "a token with spaces in it",
+            "t\xf6ken-of-twenty-letters",
+            b"token-of-twenty-letters",
+            7,
+        ):
+            with self.subTest(token=token), override_settings(HISTORY_MONITORING_TOKEN=token):
+                self.assert_fires("history.E011", "^HISTORY_MONITORING_TOKEN is not", "token_urlsafe")
+        for token in (None, "dGhlLXRva2VuLW9mLWEtc2NyYXBlcg=="):
+            with self.subTest(token=token), override_settings(HISTORY_MONITORING_TOKEN=token):
+                self.assertEqual(run_checks(), [])
 
     def test_entries_routed_elsewhere(self):
         for router in (EntriesGoToDefault, EntriesAreReadFromDefault):
@@ -208,4 +223,4 @@ class Reference(SimpleTestCase):
         }
         connecting = {name for name, deployment in ours.items() if deployment}
         self.assertEqual(connecting, {"check_tables", "check_pending_table", "check_pending_age", "check_privileges"})
-        self.assertEqual(len(ours), 13)
+        self.assertEqual(len(ours), 14)

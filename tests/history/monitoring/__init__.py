@@ -1,0 +1,1 @@
+"""Tests of the pages for monitoring programs, of the delivery task, and of their documentation."""

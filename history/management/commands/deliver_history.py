@@ -1,12 +1,15 @@
 """``manage.py deliver_history``: moves pending entries into the history database."""
 
+import json
 import logging
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.utils import timezone
 
+from history.export import iso
 from history.management.arguments import seconds
 from history.management.batches import ProgressLine, stopped_by_signals
 from history.recording.delivery import Delivery, deliver
@@ -45,13 +48,23 @@ class Command(BaseCommand):
             help="seconds between deliveries, with --watch (default: 5)",
         )
         parser.add_argument("--dry-run", action="store_true", help="print the number of pending entries, deliver none")
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            help="print one JSON object; with --watch, one for each delivery that delivered entries or failed",
+        )
 
-    def handle(self, *args: Any, dry_run: bool, watch: bool, interval: float, verbosity: int, **options: Any) -> None:
+    def handle(self, *args: Any, dry_run: bool, watch: bool, **options: Any) -> None:
+        self.as_json = options["json"]
         if dry_run:
-            self.stdout.write(f"{pending_entries().count()} entries are pending.")
+            self.print_pending()
             return
         with stopped_by_signals() as self.stopped:
-            result = self.deliver_until_stopped(interval, verbosity) if watch else self.deliver_once(verbosity)
+            if watch:
+                result = self.deliver_until_stopped(options["interval"], options["verbosity"])
+            else:
+                result = self.deliver_once(options["verbosity"])
+                self.print_json(result)
         self.report(result)
 
     def deliver_until_stopped(self, interval: float, verbosity: int) -> Delivery:
@@ -59,6 +72,8 @@ class Command(BaseCommand):
         while True:
             try:
                 result = self.deliver_once(verbosity)
+                if result.delivered or result.refused or result.error:
+                    self.print_json(result)
             except (DatabaseError, InterfaceError) as error:
                 result = Delivery(error=error)
                 logger.error(
@@ -67,6 +82,7 @@ class Command(BaseCommand):
                     error,
                     extra={"event": "delivery_failed"},
                 )
+                self.print_json(result)
             if self.stopped.wait(interval):
                 return result
             # A restarted server has closed the connection.
@@ -79,14 +95,40 @@ class Command(BaseCommand):
             stop=self.stopped.is_set, progress=lambda count: write(f"{count} of {max(total, count)} delivered")
         )
 
+    def print_pending(self) -> None:
+        if self.as_json:
+            self.print_json(Delivery())
+        else:
+            self.stdout.write(f"{pending_entries().count()} entries are pending.")
+
+    def print_json(self, result: Delivery) -> None:
+        """Print a delivery as one line, if --json is set. ``pending`` is null after a failure: it may not be known."""
+        if not self.as_json:
+            return
+        values = {
+            "time": iso(timezone.now()),
+            "delivered": result.delivered,
+            "refused": result.refused,
+            "pending": None if result.error else pending_entries().count(),
+            "error": _one_line(result.error),
+        }
+        self.stdout.write(json.dumps(values))
+        # A log collector reads each line when it is written.
+        self.stdout.flush()
+
     def report(self, result: Delivery) -> None:
         """Print the number of delivered entries. Raises CommandError with the exit code if entries are pending."""
         if result.error:
-            raise CommandError(NOT_DELIVERED % {"error": " ".join(str(result.error).split())}, returncode=FAILED)
+            raise CommandError(NOT_DELIVERED % {"error": _one_line(result.error)}, returncode=FAILED)
         if result.refused:
             raise CommandError(REFUSED % {"count": result.refused}, returncode=FAILED)
         are_pending = pending_entries().exists()
-        pending = "others are still pending" if are_pending else "none is pending"
-        self.stdout.write(f"Delivered {result.delivered} entries; {pending}.")
+        if not self.as_json:
+            pending = "others are still pending" if are_pending else "none is pending"
+            self.stdout.write(f"Delivered {result.delivered} entries; {pending}.")
         if are_pending:
             raise CommandError(NOT_ALL_DELIVERED, returncode=STILL_PENDING)
+
+
+def _one_line(error: BaseException | None) -> str:
+    return " ".join(str(error or "").split())

@@ -4,6 +4,7 @@ TransactionTestCase: delivery commits on two databases, and another thread chang
 """
 
 import io
+import json
 import logging
 import os
 import signal
@@ -15,11 +16,11 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 from django.test import TransactionTestCase
 
-from history.models import PendingHistory
+from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.testing import UserFactory
 from tests.history.commands import run_command
-from tests.history.outages import END_SESSION, SESSION, history_outage, table_away
+from tests.history.outages import END_SESSION, SESSION, history_outage, history_refuses, table_away
 from tests.kvstore.cache.blocks import usage
 
 PATIENCE = 20
@@ -40,7 +41,7 @@ class Records(logging.Handler):
             self.seen.set()
 
 
-class Watching(TransactionTestCase):
+class DeliveryCase(TransactionTestCase):
     databases = {"default", "student_module_history"}
 
     def setUp(self):
@@ -87,6 +88,8 @@ class Watching(TransactionTestCase):
     def wait_for_failure(self):
         self.assertTrue(self.failed.seen.wait(PATIENCE), "no failure was logged")
 
+
+class Watching(DeliveryCase):
     def assert_handlers_restored(self):
         self.assertEqual([signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)], self.handlers)
 
@@ -144,3 +147,54 @@ class Watching(TransactionTestCase):
             outcome = self.watch(self.wait_for_failure)
         self.assertEqual(outcome.code, 1)
         self.assertIn("not delivered", outcome.message)
+
+
+class Json(DeliveryCase):
+    """The lines of --json, of one delivery and of many."""
+
+    def test_one_delivery_is_one_object_with_the_exit_code_of_the_text(self):
+        self.leave_one_pending()
+        self.assert_lines(run_command("deliver_history", json=True, dry_run=True), 0, [(0, 0, 1)])
+        self.assert_lines(run_command("deliver_history", json=True), 0, [(1, 0, 0)])
+        self.assert_lines(run_command("deliver_history", json=True), 0, [(0, 0, 0)])
+
+    def test_a_failed_delivery_is_an_object_with_the_error(self):
+        self.leave_one_pending()
+        with table_away(StudentModuleHistory, "student_module_history"):
+            failed = run_command("deliver_history", json=True)
+        self.assert_lines(failed, 1, [(0, 0, None)])
+        self.assertIn("xblock_history_studentmodulehistory", json.loads(failed.output)["error"])
+        self.assertIn("Run `manage.py history_health`", failed.message)
+
+    def test_a_refused_entry_is_counted(self):
+        self.leave_one_pending()
+        with history_refuses(""):
+            self.assert_lines(run_command("deliver_history", json=True), 1, [(0, 1, 1)])
+
+    def test_watching_prints_a_line_for_each_delivery_that_delivered_or_failed(self):
+        def deliver_fail_and_deliver():
+            self.leave_one_pending()
+            self.wait_until_delivered()
+            with table_away(PendingHistory, "default"):
+                self.wait_for_failure()
+            self.leave_one_pending()
+            self.wait_until_delivered()
+
+        outcome = self.watch(deliver_fail_and_deliver, json=True)
+        found = [(line["delivered"], line["pending"], bool(line["error"])) for line in lines(outcome)]
+        self.assertEqual(found[0], (1, 0, False))
+        self.assertEqual(found[-1], (1, 0, False))
+        self.assertEqual(set(found[1:-1]), {(0, None, True)})
+        self.assertEqual(outcome.code, 0)
+
+    def assert_lines(self, outcome, code, expected):
+        self.assertEqual(outcome.code, code)
+        found = [(line["delivered"], line["refused"], line["pending"]) for line in lines(outcome)]
+        self.assertEqual(found, expected)
+        for line in lines(outcome):
+            self.assertEqual(bool(line["error"]), line["pending"] is None)
+            self.assertRegex(line["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$")
+
+
+def lines(outcome):
+    return [json.loads(line) for line in outcome.output.splitlines()]

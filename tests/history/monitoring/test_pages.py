@@ -16,7 +16,7 @@ from history.database.circuit_breaker import breaker
 from history.models import PendingHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.testing import UserFactory, assert_queries
-from tests.history.monitoring.pages import HEALTH, METRICS, TOKEN, scrape
+from tests.history.monitoring.pages import BREAKER, HEALTH, METRICS, TOKEN, samples, scrape
 from tests.history.outages import (
     END_SESSION,
     SESSION,
@@ -30,19 +30,6 @@ from tests.history.outages import (
 from tests.kvstore.cache.blocks import usage
 
 HISTORY = "student_module_history"
-BREAKER = "xblock_history_breaker"
-
-
-def samples(response):
-    """Parse a page; return the value of each sample by name, and the name of the state that the breaker is in."""
-    found = {}
-    for family in text_string_to_metric_families(response.text):
-        for sample in family.samples:
-            if sample.name != BREAKER:
-                found[sample.name.removeprefix("xblock_history_")] = sample.value
-            elif sample.value:
-                found["breaker"] = sample.labels[BREAKER]
-    return found
 
 
 @override_settings(HISTORY_MONITORING_TOKEN=TOKEN)

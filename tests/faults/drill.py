@@ -1,9 +1,9 @@
 """An outage of the history's server, followed in the metrics page of a process that also writes.
 
-    python -m tests.faults.drill [--writers 4] [--seconds 30]    prints a Markdown table; each phase takes so long
+    python -m tests.faults.drill [--writers 4] [--seconds 30]    prints a Markdown table, and the writes that were lost
 
-The phases: all works, the server is stopped, the server runs again, the pending entries are delivered, an entry is
-refused, the refused entry is delivered.
+The phases: all works, the server is stopped for so many seconds, the server runs again, the pending entries are
+delivered, an entry is refused, the refused entry is delivered.
 """
 
 import argparse
@@ -128,7 +128,9 @@ def outage(writers: int, seconds: float) -> str:
             drill.scrape("its entry was refused")
         servers.deliver()
         drill.scrape("delivered")
-        return drill.table()
+        journals, comparison = servers.compare(folder)
+        found = {"versions": comparison.versions, "failed writes": journals.failed, "problems": comparison.problems}
+        return f"{drill.table()}\n\n{found}"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ TransactionTestCase: the outages are real, and pending entries are committed.
 from datetime import timedelta
 from unittest import skipIf
 
+from django.contrib.auth.models import Permission
 from django.db import DatabaseError, connection, connections
 from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
@@ -49,6 +50,11 @@ class Pages(TransactionTestCase):
             for value in values:
                 self.set(value)
         PendingHistory.objects.update(created=timezone.now() - timedelta(seconds=age))
+
+    def staff(self):
+        user = UserFactory(is_staff=True)
+        user.user_permissions.add(Permission.objects.get(codename="view_pendinghistory"))
+        return user
 
     def metrics(self):
         response = scrape(METRICS)
@@ -173,6 +179,11 @@ class Pages(TransactionTestCase):
         for page in (HEALTH, METRICS):
             with self.subTest(page=page), assert_queries(default=1, student_module_history=1):
                 scrape(page)
+        # The session, the user, the user's permissions, those of the groups, the pending entries.
+        self.client.force_login(self.staff())
+        for page in (HEALTH, METRICS):
+            with self.subTest(page=page, user="staff"), assert_queries(default=5, student_module_history=1):
+                self.client.get(page)
         self.leave_pending(2, 3)
         for page in (HEALTH, METRICS):
             with self.subTest(page=page, pending=2), assert_queries(default=2, student_module_history=1):

@@ -108,6 +108,9 @@ class StudentModuleHistory(Entry):
     or the user, unless HISTORY_ON_DELETE is "erase".
     """
 
+    refused = None
+    """not a column: a delivered entry is not refused"""
+
     objects: ClassVar[models.Manager[StudentModuleHistory]] = AppendOnlyQuerySet.as_manager()
 
     class Meta:

@@ -51,6 +51,11 @@ class Filter(ABC, admin.ListFilter):
         except InvalidFilterValue as error:
             self.problem = str(error)
 
+    @property
+    def parameter_name(self) -> str:
+        """The first parameter, which themes of the admin read as they read that of a SimpleListFilter."""
+        return self.parameters[0]
+
     @abstractmethod
     def parse(self) -> dict[str, Any]:
         """Return the lookups of the parameters. Raises InvalidFilterValue."""

@@ -1,5 +1,6 @@
 """Accessibility faults that axe finds on a page."""
 
+import json
 from typing import Any
 
 from selenium_axe_python import Axe
@@ -29,13 +30,17 @@ def is_of_django(rule: str, element: str) -> bool:
     return any(rule == known and element.startswith(begin) for known, begin in OF_DJANGO)
 
 
-def all_faults(browser: Any) -> Faults:
-    """Return the serious faults of the open page: axe's rule and the element, and the message."""
+def all_faults(browser: Any, within: str = ":root") -> Faults:
+    """Return the serious faults of the open page: axe's rule and the element, and the message.
+
+    Only of the elements that a selector finds, which must be at least one.
+    """
     # Colours change to another scheme gradually. Their contrast is meaningless until the end.
     browser.execute_async_script(SETTLED)
     axe = Axe(browser)
     axe.inject()
-    found = axe.run(options=ONLY_FAULTS)["violations"]
+    context = f"document.querySelectorAll({json.dumps(within)})"
+    found = axe.run(context, ONLY_FAULTS)["violations"]
     return {
         (fault["id"], " ".join(map(str, node["target"]))): f"{node['html'][:300]} {node['failureSummary']}"
         for fault in found

@@ -32,7 +32,7 @@ class Timeline(BrowserTestCase):
         self.tab_to(lambda focused: focused.get_attribute("href") == self.live_server_url + self.timeline)
         with self.leaving():
             self.press(Keys.ENTER)
-        self.assertEqual(self.find("#content > h1").text, "Timeline of spring-tides for amara")
+        self.assertEqual(self.find("#content h1").text, "Timeline of spring-tides for amara")
         for text in ("Choose as older version 2", "Choose as newer version 4", "Compare the chosen versions"):
             self.tab_to(lambda focused, text=text: focused.get_attribute("textContent") == text)
             with self.leaving():

@@ -1,0 +1,1 @@
+"""The pages of the admin in four themes. Each theme is tested in a process of its own, on SQLite."""

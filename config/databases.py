@@ -14,6 +14,7 @@ LOCK_TIMEOUT = 5
 
 # WAL lets readers go on while one process writes. IMMEDIATE takes the write lock when a transaction
 # begins, where waiting is safe, instead of at its first write, where SQLite can only refuse.
+# NORMAL suits development: a power failure can remove the last commits of each file. FULL, the default, prevents this.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": LOCK_TIMEOUT,

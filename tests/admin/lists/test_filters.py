@@ -155,6 +155,8 @@ class Filters(Lists, TestCase):
         query = {"q": "amara", "course": str(COURSE), "type": "problem", "grade": "any", "last": "week"}
         page = unescape(self.page(HISTORY_LIST, **query, after="2020-01-01T00:00:00+00:00").content.decode())
         forms = re.findall(r'<form[^>]*method="get".*?</form>', page, re.DOTALL)
+        # Django 6.1 places the search after the filters, earlier versions place it before them.
+        forms.sort(key=lambda form: 'role="search"' not in form)
         self.assertEqual(len(forms), 4)
         own = [{"q"}, {"course"}, {"type"}, {"from", "until", "last"}]
         for form, names in zip(forms, own, strict=True):

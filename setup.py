@@ -95,6 +95,7 @@ setup(
             "django-simple-history>=3.8",
             "selenium>=4.30",
             "selenium-axe-python>=2.2",
+            "nox>=2025.2",
             "django-unfold>=0.91",
             "django-grappelli>=5.0",
             "django-jazzmin>=3.0.5",

@@ -41,7 +41,10 @@ ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
 def database(env: environ.Env, variable: str, default_file: Path) -> dict[str, Any]:
     """Return the settings of the alias whose URL is in ``variable``; without one, an SQLite file."""
     settings: dict[str, Any] = env.db_url(variable, default=f"sqlite:///{default_file}")
-    settings["OPTIONS"] = ENGINE_OPTIONS.get(settings["ENGINE"], {}) | settings.get("OPTIONS", {})
+    options = settings["OPTIONS"] = ENGINE_OPTIONS.get(settings["ENGINE"], {}) | settings.get("OPTIONS", {})
+    if "pool" in options:
+        # The options of a URL are texts and integers, and Django accepts neither.
+        options["pool"] = str(options["pool"]).lower() in env.BOOLEAN_TRUE_STRINGS
     if settings["ENGINE"] == SQLITE:
         file = Path(settings["NAME"])
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """Settings of the development and demo project, read from the environment by django-environ.
 
-DATABASE_URL, HISTORY_DATABASE_URL   two databases; without them, two SQLite files in var/
+DATABASE_URL, HISTORY_DATABASE_URL   two databases; without them, two SQLite files in var/; on PostgreSQL with
+                                     psycopg 3, "?pool=True" at the end of a URL adds a connection pool
 DEBUG                                off by default; SECRET_KEY has a default with DEBUG only
 SECRET_KEY, ALLOWED_HOSTS            required without DEBUG
 HTTPS_SEEN_BY_PROXY                  the request header that a proxy sets to "https", such as X-Forwarded-Proto

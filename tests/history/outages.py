@@ -94,7 +94,9 @@ def history_unreachable() -> Iterator[None]:
 def reconnected(alias: str, **changes: Any) -> Iterator[None]:
     """Replace the connection of an alias by a new one with other settings, and put the first one back."""
     before, after = connections[alias], connections.create_connection(alias)
-    after.settings_dict = {**before.settings_dict, **changes}
+    # The pool of an alias would return connections with the first settings.
+    options = {name: value for name, value in before.settings_dict["OPTIONS"].items() if name != "pool"}
+    after.settings_dict = {**before.settings_dict, "OPTIONS": options, **changes}
     connections[alias] = after
     try:
         yield

@@ -11,6 +11,8 @@ POSTGRESQL = "django.db.backends.postgresql"
 
 LOCK_TIMEOUT = 5
 """seconds that a statement waits for another transaction's lock, because a user waits for the statement"""
+POOL_TIMEOUT = 2
+"""seconds that a request waits for a connection of a pool; by default 30, also while the server does not answer"""
 
 # WAL lets readers go on while one process writes. IMMEDIATE takes the write lock when a transaction
 # begins, where waiting is safe, instead of at its first write, where SQLite can only refuse.
@@ -44,7 +46,8 @@ def database(env: environ.Env, variable: str, default_file: Path) -> dict[str, A
     options = settings["OPTIONS"] = ENGINE_OPTIONS.get(settings["ENGINE"], {}) | settings.get("OPTIONS", {})
     if "pool" in options:
         # The options of a URL are texts and integers, and Django accepts neither.
-        options["pool"] = str(options["pool"]).lower() in env.BOOLEAN_TRUE_STRINGS
+        chosen = str(options["pool"]).lower() in env.BOOLEAN_TRUE_STRINGS
+        options["pool"] = {"timeout": POOL_TIMEOUT} if chosen else False
     if settings["ENGINE"] == SQLITE:
         file = Path(settings["NAME"])
         file.parent.mkdir(parents=True, exist_ok=True)

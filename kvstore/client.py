@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from django.db import router
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 from xblock.fields import Scope
 
@@ -203,7 +204,7 @@ class DjangoXBlockUserStateClient:
         if self._user is not None and self._user.get_username() == username:
             return known_learner_id(self._user)
         model = get_user_model()
-        users = model._base_manager.filter(**{model.USERNAME_FIELD: username})
+        users = model._base_manager.using(router.db_for_write(model)).filter(**{model.USERNAME_FIELD: username})
         for learner_id in users.values_list("pk", flat=True):
             return int(learner_id)
         raise UnknownLearner(f"The user {username!r} does not exist; nothing was stored.")

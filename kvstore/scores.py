@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from django.db import router
 from opaque_keys.edx.keys import LearningContextKey, UsageKey
 
 from kvstore.conf import conf
@@ -63,7 +64,9 @@ class ScoresClient:
         """Fetch the scores of these blocks, also those that were fetched before."""
         texts = [self._text(key) for key in usage_keys]
         self._scores |= dict.fromkeys(texts)
-        rows = StudentModule.objects.filter(student_id=self.user_id, course_id=self.course_key)
+        # Not from a replica, as for states.
+        own = StudentModule.objects.using(router.db_for_write(StudentModule))
+        rows = own.filter(student_id=self.user_id, course_id=self.course_key)
         for chunk in chunked(texts, conf.KVSTORE_CHUNK_SIZE):
             for text, *score in rows.filter(module_state_key__in=chunk).values_list(*SCORE_COLUMNS):
                 self._scores[text] = Score(*score)

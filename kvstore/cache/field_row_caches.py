@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.db import router
 from opaque_keys.edx.keys import LearningContextKey
 from xblock.runtime import KeyValueStore
 
@@ -81,7 +82,8 @@ class FieldRowCache(ScopeCache[Columns, FieldValues]):
     def _rows(self, chunk: list[Columns]) -> Iterator[tuple[Any, ...]]:
         names = [name for name, _ in chunk[0]]
         filters = {f"{name}__in": {dict(columns)[name] for columns in chunk} for name in names}
-        rows = self.model._base_manager.filter(**filters)
+        # Not from a replica, as for user_state.
+        rows = self.model._base_manager.using(router.db_for_write(self.model)).filter(**filters)
         for values in rows.values_list(*map(stored_text, names), "field_name", "id", "value", "modified"):
             yield tuple(zip(names, values, strict=False)), *values[len(names) :]
 

@@ -55,7 +55,8 @@ def display_name(user_id: int, names: Mapping[int, str]) -> str:
 def all_users() -> Any:
     """Return a query set of all users, also of those that a project's default manager omits."""
     model = get_user_model()
-    return model._base_manager.using(router.db_for_read(model))
+    # Not from a replica: pages would state that a new user is deleted.
+    return model._base_manager.using(router.db_for_write(model))
 
 
 def people_in(users: Any) -> list[Person]:

@@ -59,7 +59,8 @@ def stored_states(learner: int | str, addresses: Sequence[BlockAddress]) -> dict
 
     ``learner`` is the id of a user, or the name, which the same query looks up.
     """
-    using = router.db_for_read(StudentModule)
+    # Not from a replica, which may lag: the caller computes the next state from this one.
+    using = router.db_for_write(StudentModule)
     found = {}
     for chunk in chunked(addresses, conf.KVSTORE_CHUNK_SIZE):
         conditions = [

@@ -58,7 +58,7 @@ def find_blocks(short_id: str, course_key: LearningContextKey | None = None) -> 
     """
     if not SHORT_ID.fullmatch(short_id):
         return FoundBlocks([])
-    alias = router.db_for_read(StudentModule)
+    alias = router.db_for_write(StudentModule)
     course = None if course_key is None else str(course_key)
     statement, parameters = _statement(connections[alias].vendor, short_id, course)
     with connections[alias].cursor() as cursor:

@@ -35,7 +35,7 @@ class Cluster:
         if os.geteuid() == 0:
             # PostgreSQL refuses to run as root.
             shutil.chown(self.folder, OWNER, OWNER)
-        self._run("initdb", "-D", self.data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        self.create_data()
         options = {
             "port": self.port,
             "listen_addresses": "'127.0.0.1'",
@@ -48,6 +48,10 @@ class Cluster:
         with (self.data / "postgresql.conf").open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in options.items())
         self.start()
+
+    def create_data(self) -> None:
+        """Create the data folder."""
+        self._run("initdb", "-D", self.data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
     @property
     def url(self) -> str:
@@ -116,14 +120,18 @@ class Cluster:
     def dump(self) -> Path:
         """Dump the database with pg_dump, which may be in use, and return the file."""
         file = self.folder / "dump"
-        self._client("pg_dump", "--format=custom", "--file", file, DATABASE)
+        self.run_client("pg_dump", "--format=custom", "--file", file, DATABASE)
         return file
 
     def restore(self, dump: Path) -> None:
         """Drop the database with the sessions that use it, and create it from a dump."""
-        self._client("dropdb", "--force", "--maintenance-db=template1", DATABASE)
-        self._client("createdb", "--maintenance-db=template1", "--template=template0", DATABASE)
-        self._client("pg_restore", "--exit-on-error", "--dbname", DATABASE, dump)
+        self.run_client("dropdb", "--force", "--maintenance-db=template1", DATABASE)
+        self.run_client("createdb", "--maintenance-db=template1", "--template=template0", DATABASE)
+        self.run_client("pg_restore", "--exit-on-error", "--dbname", DATABASE, dump)
+
+    def run_client(self, program: str, *arguments: object) -> None:
+        """Run a client program of PostgreSQL that connects to this server."""
+        self._run(program, "--host=127.0.0.1", f"--port={self.port}", f"--username={OWNER}", *arguments)
 
     def wait_for(self, condition: str) -> None:
         """Wait until a query of one boolean is true."""
@@ -155,9 +163,6 @@ class Cluster:
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         return [parent, *map(int, children)]
 
-    def _client(self, program: str, *arguments: object) -> None:
-        self._run(program, "--host=127.0.0.1", f"--port={self.port}", f"--username={OWNER}", *arguments)
-
     def _run(self, program: str, *arguments: object) -> None:
         command = [str(self.binaries / program), *map(str, arguments)]
         if os.geteuid() == 0:
@@ -169,6 +174,33 @@ class Cluster:
             printed = output.read()
         if code:
             raise RuntimeError(f"{' '.join(command)} failed:\n{printed[-2000:]}")
+
+
+class Standby(Cluster):
+    """A server that replicates another one by streaming, and that reads can use."""
+
+    def __init__(self, primary: Cluster) -> None:
+        self._primary = primary
+        super().__init__(f"standby-of-{primary.name}", fsync=False)
+
+    def create_data(self) -> None:
+        self._primary.run_client("pg_basebackup", "-D", self.data, "--write-recovery-conf", "--checkpoint=fast")
+        with (self.data / "postgresql.conf").open("a") as file:
+            # A query delays the replay. By default, the replay ends the query.
+            file.write("max_standby_streaming_delay = -1\n")
+
+    def pause_replay(self) -> None:
+        """Stop applying the changes of the primary, which the standby still receives."""
+        self.ask("SELECT pg_wal_replay_pause()")
+        self.wait_for("SELECT pg_get_wal_replay_pause_state() = 'paused'")
+
+    def resume_replay(self) -> None:
+        self.ask("SELECT pg_wal_replay_resume()")
+
+    def catch_up(self) -> None:
+        """Wait until every change of the primary is applied."""
+        position = self._primary.ask("SELECT pg_current_wal_lsn()")[0][0]
+        self.wait_for(f"SELECT pg_last_wal_replay_lsn() >= '{position}'")
 
 
 def binaries() -> Path:

@@ -1,0 +1,1 @@
+"""Tests beside the software that a project runs with: replicas, connection pools, web servers and task queues."""

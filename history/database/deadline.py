@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db import OperationalError
+from django.db import DEFAULT_DB_ALIAS, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from history.exceptions import HistoryUnavailable
@@ -183,7 +183,10 @@ def _socket_of(connection: BaseDatabaseWrapper) -> Callable[[], int | None]:
 
 
 def _limit_connecting(connection: BaseDatabaseWrapper, seconds: float) -> None:
-    options = connection.settings_dict.get("OPTIONS", {})
+    options = dict(connection.settings_dict.get("OPTIONS", {}))
+    if connection.alias != DEFAULT_DB_ALIAS:
+        # A thread that waits for a pool has no socket that the watchdog can close.
+        options.pop("pool", None)
     limit = max(SHORTEST_CONNECT_TIMEOUT, math.ceil(seconds))
     given = options.get("connect_timeout")
     # A copy for this connection: the project's settings stay unchanged.

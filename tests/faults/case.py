@@ -34,12 +34,13 @@ BLOCKS = [f"block{number}" for number in range(4)]
 class FaultCase(unittest.TestCase):
     """Each test writes for learners of its own, then calls :meth:`assert_nothing_lost`."""
 
+    stage_class: type[Stage] = Stage
     stage: Stage
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.stage = Stage()
+        cls.stage = cls.stage_class()
         cls.addClassCleanup(cls.stage.close)
         cls.enterClassContext(cls.stage.connected())
         cls.enterClassContext(override_settings(**QUICK))

@@ -36,7 +36,7 @@ class Stage:
         self.folder = Path(self._folder.name)
         self.state = Cluster("state", fsync=fsync)
         self.history = Cluster("history", fsync=fsync)
-        self.urls = {"default": self.state.url, HISTORY: self.history.url_as(WEB_ROLE)}
+        self.urls = self.create_urls()
         self.environment = {"DATABASE_URL": self.urls["default"], "HISTORY_DATABASE_URL": self.urls[HISTORY]}
         self.nursery = Nursery(self.folder, self.environment)
         self._numbers = count(1)
@@ -45,6 +45,10 @@ class Stage:
             if child.wait() != 0:
                 raise AssertionError(f"{command} failed: {child.output}")
         create_web_role(self.history)
+
+    def create_urls(self) -> dict[str, str]:
+        """Return the URLs that this process and the processes that it starts connect to, by alias."""
+        return {"default": self.state.url, HISTORY: self.history.url_as(WEB_ROLE)}
 
     def close(self) -> None:
         """End the processes, remove the servers."""

@@ -77,6 +77,7 @@ def read_history(read: Callable[[], T]) -> T:
     database is missing, not migrated, rejects the query, or does not answer in time.
     """
     alias = router.db_for_write(StudentModuleHistory)
+    deadline = time.monotonic() + conf.HISTORY_TIMEOUT * READ_TIMEOUT_FACTOR
     try:
         connection = connections[alias]
         was_open = connection.connection is not None
@@ -84,7 +85,8 @@ def read_history(read: Callable[[], T]) -> T:
             return _read_once(read)
         except (OperationalError, InterfaceError) as error:
             # The server may have closed an open connection long ago. A new one shows whether the server works.
-            if not was_open or connection.in_atomic_block or is_lock_timeout(error):
+            no_retry = not was_open or connection.in_atomic_block or is_lock_timeout(error)
+            if no_retry or time.monotonic() >= deadline:
                 raise
         return _read_once(read)
     except FAILURES as error:

@@ -4,9 +4,12 @@ import time
 
 from django.test import override_settings
 
+from history.api import HistoryUnavailable, timeline
 from history.conf import conf
 from history.database.circuit_breaker import breaker
+from history.database.connection import READ_TIMEOUT_FACTOR
 from tests.faults.case import BLOCKS, FaultCase
+from tests.kvstore.cache.blocks import usage
 
 COMMITTED = ("set", "cache", "score", "pair", "grouped", "partly")
 SLACK = 0.5
@@ -180,6 +183,19 @@ class Outages(FaultCase):
                 "tests.faults.writing:read", learner=self.learners[0], block=BLOCKS[0], settings={"HISTORY_TIMEOUT": 1}
             )
             self.assertEqual(reader.wait(5), 7, reader.output)
+        finally:
+            self.history.resume()
+        self.assert_nothing_lost()
+
+    def test_a_reader_with_an_open_connection_waits_for_one_timeout(self):
+        self.writer().write("set")
+        self.assert_journals_agree()
+        self.history.pause()
+        try:
+            start = time.monotonic()
+            with override_settings(HISTORY_TIMEOUT=1), self.assertRaises(HistoryUnavailable):
+                list(timeline(self.learners[0], usage(BLOCKS[0])))
+            self.assertLess(time.monotonic() - start, READ_TIMEOUT_FACTOR + SLACK)
         finally:
             self.history.resume()
         self.assert_nothing_lost()

@@ -91,7 +91,9 @@ class Cluster:
     def resume(self) -> None:
         """End a pause; does nothing where there is none."""
         for process in self._processes()[::-1]:
-            os.kill(process, signal.SIGCONT)
+            # A session may end at this moment.
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
 
     def set_read_only(self, *, read_only: bool) -> None:
         """Make every transaction read-only, also in open sessions, or allow writes again."""

@@ -3,7 +3,6 @@
 TransactionTestCase, because the statements commit.
 """
 
-import re
 import tempfile
 from pathlib import Path
 from unittest import skipIf, skipUnless
@@ -19,14 +18,14 @@ from history.testing import history_unavailable
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.models import StudentModule
 from kvstore.testing import UserFactory, assert_queries
+from tests.documentation.documents import DOCS, blocks
 from tests.history.database.roles import ENTRIES, run
 from tests.history.outages import ALIAS, rolled_back
 from tests.history.recovery.backups import Backup
 from tests.history.verification.sealing import seal_into, verify_history
 from tests.kvstore.cache.blocks import usage
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "howto" / "partitioning.md"
-BLOCK = re.compile(r"^<!-- run on: (?P<vendor>\w+) -->\n```sql\n(?P<sql>.*?)^```", re.DOTALL | re.MULTILINE)
+PAGE = DOCS / "howto" / "partitioning.md"
 GO_BACK = "\n## Go back\n"
 
 PARTITIONS = {
@@ -44,8 +43,8 @@ BLOCKS = [usage(f"block{number:02}") for number in range(24)]
 def page_blocks(*, back: bool = False) -> list[str]:
     """Return the blocks of the page that convert the table, or those that go back."""
     forward, _, backward = PAGE.read_text(encoding="utf-8").partition(GO_BACK)
-    blocks = BLOCK.finditer(backward if back else forward)
-    return [found["sql"] for found in blocks if found["vendor"] == connection.vendor]
+    found = blocks(PAGE, backward if back else forward)
+    return [block.code for block in found if block.language == "sql" and block.vendor == connection.vendor]
 
 
 def recreate_table() -> None:
@@ -112,13 +111,13 @@ class Conversion(PartitionsTestCase):
     @override_settings(HISTORY_ON_DELETE="erase")
     def test_changes_during_the_copy_are_kept(self):
         self.addCleanup(recreate_table)
-        blocks = page_blocks()
-        (exchange,) = (place for place, sql in enumerate(blocks) if "SET SCHEMA" in sql)
-        run(*blocks[:exchange])
+        statements = page_blocks()
+        (exchange,) = (place for place, sql in enumerate(statements) if "SET SCHEMA" in sql)
+        run(*statements[:exchange])
         self.row().delete()
         self.set(1)
         self.set_all(3)
-        run(*blocks[exchange:])
+        run(*statements[exchange:])
         self.assert_versions(2, 1)
         self.assert_versions(3, 2, 1, key=BLOCKS[1])
         self.assert_verified(3 * (len(BLOCKS) - 1) + 2)

@@ -17,9 +17,10 @@ logger = logging.getLogger("kvstore")
 
 ResultT = TypeVar("ResultT")
 
-# PostgreSQL: serialization_failure, deadlock_detected. MySQL: ER_LOCK_DEADLOCK.
+# PostgreSQL: serialization_failure, deadlock_detected. MySQL: ER_LOCK_DEADLOCK. MariaDB: ER_CHECKREAD, for a row that
+# was changed after the snapshot (innodb_snapshot_isolation).
 DEADLOCK_SQLSTATES = {"40001", "40P01"}
-DEADLOCK_MYSQL_CODE = 1213
+DEADLOCK_MYSQL_CODES = {1213, 1020}
 
 # PostgreSQL: lock_not_available. MySQL: ER_LOCK_WAIT_TIMEOUT.
 LOCK_TIMEOUT_SQLSTATE = "55P03"
@@ -90,7 +91,7 @@ def in_transaction(
 
 
 def is_conflict(error: OperationalError) -> bool:
-    return _sqlstate(error) in DEADLOCK_SQLSTATES or _code(error) == DEADLOCK_MYSQL_CODE or is_lock_timeout(error)
+    return _sqlstate(error) in DEADLOCK_SQLSTATES or _code(error) in DEADLOCK_MYSQL_CODES or is_lock_timeout(error)
 
 
 def is_lock_timeout(error: BaseException) -> bool:

@@ -124,7 +124,7 @@ def run_cell(session: nox.Session, django: str, database: str) -> dict[str, Any]
         "DATABASE_URL": url.format(name=name),
         "HISTORY_DATABASE_URL": url.format(name=f"{name}_history"),
     }
-    command = ["manage.py", "test", *OPTIONS, *([] if database == "SQLite" else ["--queries-only"]), *session.posargs]
+    command = ["manage.py", "test", *OPTIONS, *([] if database == "SQLite" else ["--per-database"]), *session.posargs]
     session.run("python", *WARNINGS, *command, "--shuffle", env=variables, success_codes=[*range(256)])
     # A run that breaks off writes no counts, and counts as failed.
     counts = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"passed": 0, "failed": 1, "skipped": 0}

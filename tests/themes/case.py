@@ -43,10 +43,12 @@ LISTS = {
 
 LINK_COLOURS = {"grappelli": "#309bbf", "jazzmin": "#0d6efd"}
 """of themes whose links have too little contrast on every page, their own included"""
+COLOURED_PAGES = ("history", "filtered timeline", "comparison", "preview of an incident", "state of a row")
+"""pages that together contain every colour of the style sheets"""
 MAIN_PAGES = (
-    *("state", "an unusable filter", "history", "nothing found", "a choice of learners"),
-    *("filtered timeline", "version", "comparison", "restore", "absent row"),
-    *("learner", "preview of an incident", "state of a row"),
+    *COLOURED_PAGES,
+    *("state", "an unusable filter", "nothing found", "a choice of learners"),
+    *("version", "restore", "absent row", "learner"),
 )
 """pages that together contain every element of the templates"""
 

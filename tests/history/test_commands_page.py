@@ -44,7 +44,7 @@ class CommandsPage(SimpleTestCase):
     def test_every_option_is_in_the_synopsis(self) -> None:
         common = names_of(BaseCommand())
         for name, section in self.sections.items():
-            synopsis = section.partition("```sh\n")[2].partition("```")[0]
+            synopsis = section.partition("```text\n")[2].partition("```")[0]
             for option in names_of(load_command_class("history", name)) - common - {"--as-of"}:
                 with self.subTest(name, option=option):
                     self.assertIn(option.upper() if option.isalpha() else option, synopsis)

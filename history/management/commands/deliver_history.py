@@ -72,8 +72,6 @@ class Command(BaseCommand):
         while True:
             try:
                 result = self.deliver_once(verbosity)
-                if result.delivered or result.refused or result.error:
-                    self.print_json(result)
             except (DatabaseError, InterfaceError) as error:
                 result = Delivery(error=error)
                 logger.error(
@@ -82,6 +80,7 @@ class Command(BaseCommand):
                     error,
                     extra={"event": "delivery_failed"},
                 )
+            if result.delivered or result.refused or result.error:
                 self.print_json(result)
             if self.stopped.wait(interval):
                 return result
@@ -102,14 +101,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{pending_entries().count()} entries are pending.")
 
     def print_json(self, result: Delivery) -> None:
-        """Print a delivery as one line, if --json is set. ``pending`` is null after a failure: it may not be known."""
+        """Print a delivery as one line, if --json is set. ``pending`` is null if a failure made it unknown."""
         if not self.as_json:
             return
         values = {
             "time": iso(timezone.now()),
             "delivered": result.delivered,
             "refused": result.refused,
-            "pending": None if result.error else pending_entries().count(),
+            "pending": None if result.error else _number_of_pending(),
             "error": _one_line(result.error),
         }
         self.stdout.write(json.dumps(values))
@@ -128,6 +127,14 @@ class Command(BaseCommand):
             self.stdout.write(f"Delivered {result.delivered} entries; {pending}.")
         if are_pending:
             raise CommandError(NOT_ALL_DELIVERED, returncode=STILL_PENDING)
+
+
+def _number_of_pending() -> int | None:
+    try:
+        return pending_entries().count()
+    except (DatabaseError, InterfaceError):
+        # The line must not be lost: its entries were delivered. The next query of the command reports the failure.
+        return None
 
 
 def _one_line(error: BaseException | None) -> str:

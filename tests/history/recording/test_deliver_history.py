@@ -181,9 +181,10 @@ class Json(DeliveryCase):
             self.wait_until_delivered()
 
         outcome = self.watch(deliver_fail_and_deliver, json=True)
-        delivered = [(line["delivered"], line["pending"]) for line in lines(outcome) if not line["error"]]
+        delivered = [line["delivered"] for line in lines(outcome) if not line["error"]]
         failed = [(line["delivered"], line["pending"]) for line in lines(outcome) if line["error"]]
-        self.assertEqual(delivered, [(1, 0), (1, 0)])
+        # The number of pending entries is unknown if the table of pending entries was away when the line was printed.
+        self.assertEqual(delivered, [1, 1])
         # Deliveries also fail while leave_one_pending takes the table of entries away.
         self.assertEqual(set(failed), {(0, None)})
         self.assertEqual(outcome.code, 0)

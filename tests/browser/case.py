@@ -1,8 +1,8 @@
 """A browser with a signed-in member of staff, and a learner with a lost answer."""
 
 import unittest
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.conf import settings
@@ -12,8 +12,6 @@ from django.db import connection
 from django.urls import reverse
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support import expected_conditions
-from selenium.webdriver.support.wait import WebDriverWait
 
 from history.api import change_context
 from kvstore.api import DjangoXBlockUserStateClient, set_score
@@ -74,12 +72,8 @@ class BrowserTestCase(StaticLiveServerTestCase):
     def text(self) -> str:
         return self.find("#main").text
 
-    @contextmanager
-    def leaving(self) -> Iterator[None]:
-        """Wait until the actions inside the block have opened another page."""
-        here = self.find("html")
-        yield
-        WebDriverWait(self.browser, chromium.SECONDS).until(expected_conditions.staleness_of(here))
+    def leaving(self) -> AbstractContextManager[None]:
+        return chromium.leaving(self.browser)
 
     def follow(self, link: str) -> None:
         with self.leaving():

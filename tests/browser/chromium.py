@@ -2,10 +2,12 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from selenium import webdriver
+from selenium.webdriver.support.wait import WebDriverWait
 
 PROGRAMS = ("chromium", "chromedriver")
 PACKAGES = "chromium chromium-driver"
@@ -24,6 +26,9 @@ FLAGS = (
 WIDE = (1280, 1000)
 SECONDS = 20
 """that a page or a script may take"""
+
+OPENED = "return window.isLeft === undefined && document.readyState === 'complete'"
+"""whether another page replaced the one in which ``isLeft`` was set"""
 
 
 def missing() -> str:
@@ -50,6 +55,17 @@ def chromium() -> AbstractContextManager[Any]:
             yield browser
         finally:
             browser.quit()
+
+
+@contextmanager
+def leaving(browser: Any) -> Iterator[None]:
+    """Wait until the actions inside the block have opened another page.
+
+    Chromium sometimes fails instead of answering whether an element of the previous page is stale.
+    """
+    browser.execute_script("window.isLeft = false")
+    yield
+    WebDriverWait(browser, SECONDS).until(lambda browser: browser.execute_script(OPENED))
 
 
 def prefer(browser: Any, scheme: str) -> None:

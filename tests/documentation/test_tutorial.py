@@ -4,8 +4,7 @@ import socket
 import tempfile
 import time
 import unittest
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,6 @@ from urllib.request import urlopen
 
 from django.test import SimpleTestCase
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support import expected_conditions
-from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser import chromium
 from tests.documentation.documents import DOCS, blocks
@@ -118,12 +115,8 @@ class Window:
     def find(self, selector: str) -> Any:
         return self.browser.find_element(By.CSS_SELECTOR, selector)
 
-    @contextmanager
-    def leaving(self) -> Iterator[None]:
-        """Wait until the actions inside the block have opened another page."""
-        here = self.find("html")
-        yield
-        WebDriverWait(self.browser, chromium.SECONDS).until(expected_conditions.staleness_of(here))
+    def leaving(self) -> AbstractContextManager[None]:
+        return chromium.leaving(self.browser)
 
     def follow(self, link: str) -> None:
         with self.leaving():

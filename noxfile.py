@@ -81,9 +81,9 @@ def psycopg2(session: nox.Session, django: str) -> None:
 
 @nox.session(python=NEWEST_FOUND[0])
 def newest(session: nox.Session) -> None:
-    """The newest pair that this machine has, on SQLite and on PostgreSQL with psycopg 3."""
+    """The newest pair that this machine has, on SQLite."""
     session.log(f"Not on this machine: {missing() or 'no version'}.")
-    run_cells(session, NEWEST_FOUND[1], ["SQLite", "psycopg 3"], extras="dev,postgres-pool")
+    run_cells(session, NEWEST_FOUND[1], ["SQLite"], extras="dev")
 
 
 @nox.session(python=False)

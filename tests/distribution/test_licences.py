@@ -33,7 +33,7 @@ def declared_licence(name):
     """Return all that the metadata of a package states about its licence."""
     package = metadata.metadata(name)
     classifiers = [value for value in package.get_all("Classifier", []) if value.startswith("License")]
-    return " ".join([package["License-Expression"] or "", package["License"] or "", *classifiers])
+    return " ".join([package.get("License-Expression", ""), package.get("License", ""), *classifiers])
 
 
 class Licences(SimpleTestCase):

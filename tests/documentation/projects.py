@@ -36,6 +36,8 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["routers.StudentModuleHistoryRouter"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# From Django 6.1, check --deploy refuses the backend that startproject sets.
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend"}}
 """
 SECONDS = 120
 """that a block may take"""

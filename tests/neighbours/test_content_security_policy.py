@@ -1,5 +1,6 @@
 """The pages of the admin and of the demo under a Content-Security-Policy without inline styles and scripts."""
 
+import django
 from django.core.management import call_command
 from django.test import override_settings
 
@@ -9,7 +10,11 @@ from tests.browser.case import BrowserTestCase
 POLICY = "default-src 'self'"
 # The conformance blocks are published packages with inline scripts of their own.
 DEMO = [path for path in test_demo.PAGES if "conformance" not in path]
-MIDDLEWARE = f"{__name__}.policy_middleware"
+MIDDLEWARE = (
+    "django.middleware.csp.ContentSecurityPolicyMiddleware"
+    if django.VERSION >= (6, 0)
+    else f"{__name__}.policy_middleware"
+)
 ADD_INLINE_STYLE = "document.head.append(Object.assign(document.createElement('style'), {textContent: 'p { top: 0 }'}))"
 
 
@@ -22,6 +27,7 @@ def policy_middleware(get_response):
     return middleware
 
 
+@override_settings(SECURE_CSP={"default-src": ["'self'"]})
 class ContentSecurityPolicy(BrowserTestCase):
     pages = test_appearance.Appearance.pages
     lists = test_appearance.Appearance.lists

@@ -119,4 +119,4 @@ class SaveFailed(Picklable, KeyValueMultiSaveError):
 
 
 class WriteConflict(OperationalError):
-    """Locks or deadlocks prevented the write; nothing was stored. Try the request again."""
+    """Locks, deadlocks or an old snapshot prevented the write; nothing was stored. Try the request again."""

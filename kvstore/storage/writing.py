@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, router
 
 from kvstore.conf import conf
-from kvstore.exceptions import UnknownLearner
+from kvstore.exceptions import UnknownLearner, WriteConflict
 from kvstore.keys import BlockAddress
 from kvstore.models import StudentModule
 from kvstore.signals import CHANGED, CREATED
@@ -17,6 +17,13 @@ from kvstore.versioning.context import Origin, current_origin
 from kvstore.versioning.sql import chunked
 from kvstore.versioning.transactions import in_transaction
 from kvstore.versioning.versions import Row, Values
+
+ROW_EXISTS = StudentModule._meta.total_unique_constraints[0].name
+
+INVISIBLE_ROW = (
+    "Another transaction created the row of a block after the snapshot of this transaction, which can neither read nor "
+    "create the row. Nothing was stored. Repeat the whole transaction, or use READ COMMITTED."
+)
 
 
 def write_states(
@@ -45,6 +52,9 @@ def write_states(
     except IntegrityError as error:
         if not get_user_model()._base_manager.using(using).filter(pk=student_id).exists():
             raise UnknownLearner(f"The user with id {student_id} does not exist; nothing was stored.") from error
+        # PostgreSQL at REPEATABLE READ, after the attempts of in_transaction. Only psycopg's errors have ``diag``.
+        if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") == ROW_EXISTS:
+            raise WriteConflict(INVISIBLE_ROW) from error
         raise
 
 

@@ -66,6 +66,21 @@ class Levels(TransactionTestCase):
             self.set_meanwhile()
             self.set(mine=2)
 
+    def test_a_first_write_after_a_read_succeeds_or_is_a_conflict(self):
+        StudentModule.objects.get().delete()
+        for name in ("read committed", "repeatable read"):
+            with self.subTest(name), self.level(name):
+                try:
+                    with transaction.atomic():
+                        self.assertFalse(StudentModule.objects.exists())
+                        self.set_meanwhile()
+                        self.set(mine=2)
+                except WriteConflict:
+                    self.assertNotEqual(name, "read committed")
+                row = StudentModule.objects.get()
+                self.assertIn(json.loads(row.state), ({"meanwhile": 1}, {"meanwhile": 1, "mine": 2}))
+                row.delete()
+
     def assert_stored(self, state, *versions):
         self.assertEqual(json.loads(StudentModule.objects.get().state), state)
         self.assertEqual([entry.version for entry in timeline(self.user, BLOCK)], list(versions))

@@ -122,7 +122,8 @@ def run_cell(session: nox.Session, django: str, database: str) -> dict[str, Any]
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "TEST_COUNTS": str(file),
         "DATABASE_URL": url.format(name=name),
-        "HISTORY_DATABASE_URL": url.format(name=f"{name}_history"),
+        # Not with a pool, which the store does not use for the history.
+        "HISTORY_DATABASE_URL": url.format(name=f"{name}_history").partition("?")[0],
     }
     command = ["manage.py", "test", *OPTIONS, *([] if database == "SQLite" else ["--per-database"]), *session.posargs]
     session.run("python", *WARNINGS, *command, "--shuffle", env=variables, success_codes=[*range(256)])

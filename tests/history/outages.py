@@ -18,6 +18,18 @@ SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_
 END_SESSION = {"postgresql": "SELECT pg_terminate_backend(%s)", "mysql": "KILL %s"}
 
 
+def end_session(alias: str) -> None:
+    """End the server's session of this thread's connection, which stays open here, from another connection."""
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        cursor.execute(SESSION[connection.vendor])
+        (session,) = cursor.fetchone()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute(END_SESSION[connection.vendor], [session])
+    other.close()
+
+
 # SQLite adds a constraint only to a new table.
 REFUSE = {
     "sqlite": "CREATE TRIGGER refusing BEFORE INSERT ON {table} WHEN NEW.reason = '{reason}' "

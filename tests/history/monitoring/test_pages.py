@@ -7,7 +7,7 @@ from datetime import timedelta
 from unittest import skipIf
 
 from django.contrib.auth.models import Permission
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection
 from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -19,8 +19,7 @@ from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.testing import UserFactory, assert_queries
 from tests.history.monitoring.pages import BREAKER, HEALTH, METRICS, TOKEN, samples, scrape
 from tests.history.outages import (
-    END_SESSION,
-    SESSION,
+    end_session,
     fresh_breaker,
     history_outage,
     history_refuses,
@@ -191,11 +190,7 @@ class Pages(TransactionTestCase):
 
     @skipIf(connection.vendor == "sqlite", "SQLite has no server that could end a session")
     def test_a_kept_connection_that_died_is_replaced(self):
-        with connections[HISTORY].cursor() as cursor:
-            cursor.execute(SESSION[connection.vendor])
-            (session,) = cursor.fetchone()
-        with connection.cursor() as cursor:
-            cursor.execute(END_SESSION[connection.vendor], [session])
+        end_session(HISTORY)
         self.assertEqual(self.metrics()["reachable"], 1)
         self.assertEqual(breaker.state, "closed")
 

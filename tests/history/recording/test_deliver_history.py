@@ -20,7 +20,7 @@ from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoXBlockUserStateClient
 from kvstore.testing import UserFactory
 from tests.history.commands import run_command
-from tests.history.outages import END_SESSION, SESSION, history_outage, history_refuses, table_away
+from tests.history.outages import end_session, history_outage, history_refuses, table_away
 from tests.kvstore.cache.blocks import usage
 
 PATIENCE = 20
@@ -127,13 +127,7 @@ class Watching(DeliveryCase):
     def outlive_the_end_of_the_session(self, verbosity):
         self.enterContext(mock.patch.dict(connection.settings_dict, CONN_MAX_AGE=None))
         connection.close()
-        with connection.cursor() as cursor:
-            cursor.execute(SESSION[connection.vendor])
-            (session,) = cursor.fetchone()
-        other = connection.copy()
-        with other.cursor() as cursor:
-            cursor.execute(END_SESSION[connection.vendor], [session])
-        other.close()
+        end_session("default")
 
         def deliver_after_failure():
             self.wait_for_failure()

@@ -5,7 +5,7 @@ TransactionTestCase: the outages are real, and pending entries must be committed
 
 from unittest import mock, skipIf
 
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection
 from django.test import TransactionTestCase, override_settings
 from xblock.fields import Scope
 
@@ -15,7 +15,7 @@ from history.models import PendingHistory, StudentModuleHistory
 from kvstore.api import DjangoKeyValueStore, DjangoXBlockUserStateClient, FieldDataCache, set_score
 from kvstore.models import StudentModule
 from kvstore.testing import StudentModuleFactory, UserFactory, assert_queries
-from tests.history.outages import END_SESSION, SESSION, alias_missing, fresh_breaker, history_outage
+from tests.history.outages import alias_missing, end_session, fresh_breaker, history_outage
 from tests.kvstore.cache.blocks import COURSE, block, key_for, usage
 
 HISTORY = "student_module_history"
@@ -117,11 +117,7 @@ class Outages(TransactionTestCase):
 
     @skipIf(connection.vendor == "sqlite", "SQLite has no server that could end a session")
     def test_a_kept_connection_that_died_is_replaced(self):
-        with connections[HISTORY].cursor() as cursor:
-            cursor.execute(SESSION[connection.vendor])
-            (session,) = cursor.fetchone()
-        with connection.cursor() as cursor:
-            cursor.execute(END_SESSION[connection.vendor], [session])
+        end_session(HISTORY)
         with fresh_breaker():
             self.client.set(self.user.username, usage("block"), {"answer": 2})
             self.assertEqual(breaker.state, "closed")
